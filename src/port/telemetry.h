@@ -1,5 +1,5 @@
-/* Port: what is counted and timed. Metrics are one table (port/metrics.def would be a second place:
- * the enum below and its table in telemetry implementations are generated from the X-macro here). */
+/* Port: what is counted and timed. The metrics are one table, from which the enum below and each
+ * implementation's own table are made. */
 #ifndef PORT_TELEMETRY_H
 #define PORT_TELEMETRY_H
 
@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* name, type, label names ("" for none), help. Label values are small indexes; see the functions. */
+/* id, name, type, help. What the labels are is said by the help text. */
 #define TELEMETRY_METRICS(X)                                                                                \
   X(REQUESTS, "spillway_http_requests_total", COUNTER, "HTTP requests answered, by route and status.")      \
   X(ACCEPT_SECONDS, "spillway_accept_duration_seconds", HISTOGRAM,                                          \

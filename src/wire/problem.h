@@ -57,8 +57,7 @@ const char *problem_code(enum problem problem);   /* "not-found" */
 const char *problem_title(enum problem problem);
 int problem_status(enum problem problem);
 
-/* Makes `ret_response` the problem document; `errors` may be NULL. Adds Content-Type, and
- * WWW-Authenticate for 401. */
+/* Makes `ret_response` the problem document; `errors` may be NULL. Adds Content-Type. */
 void problem_respond(enum problem problem, struct bytes detail, const struct problem_errors *errors,
                      struct arena *arena, struct http_response *ret_response);
 
