@@ -1,0 +1,40 @@
+#include "order/order.h"
+
+#include "base/attributes.h"
+
+static const char *const status_names[ORDER_STATUS_COUNT] = {
+    [ORDER_ACCEPTED] = "accepted",   [ORDER_PROCESSING] = "processing", [ORDER_COMPLETED] = "completed",
+    [ORDER_REVERSING] = "reversing", [ORDER_REJECTED] = "rejected",     [ORDER_CANCELLED] = "cancelled",
+    [ORDER_ATTENTION] = "attention"};
+
+const char *const order_channel_names[] = {
+    [CHANNEL_RETAIL] = "retail", [CHANNEL_WHOLESALE] = "wholesale", [CHANNEL_COUNT] = NULL};
+
+const char *order_status_name(enum order_status status) { return status_names[status]; }
+
+bool order_status_parse(struct bytes name, enum order_status *ret_status) {
+  for (size_t i = 0; i < ORDER_STATUS_COUNT; i++) {
+    if (!bytes_equal_string(name, status_names[i])) continue;
+    *ret_status = (enum order_status)i;
+    return true;
+  }
+  return false;
+}
+
+const char *order_channel_name(int channel) { return order_channel_names[channel]; }
+
+bool order_status_is_final(enum order_status status) {
+  return status == ORDER_COMPLETED || status == ORDER_REJECTED || status == ORDER_CANCELLED;
+}
+
+bool order_subtotal(const struct order_content *content, int64_t *ret_subtotal) {
+  int64_t sum = 0, amount;
+  for (size_t i = 0; i < content->lines.count; i++) {
+    const struct order_line *line = &content->lines.items[i];
+    if (__builtin_mul_overflow(line->quantity, line->unit_price, &amount) ||
+        __builtin_add_overflow(sum, amount, &sum))
+      return false;
+  }
+  *ret_subtotal = sum;
+  return true;
+}
