@@ -84,19 +84,21 @@ static void check_codes(const struct order_content *content, struct problem_erro
     problem_errors_add(errors, BYTES("/ship_to/country"), "must be a country code of ISO 3166-1, such as \"GB\"");
 }
 
-static void check_receipt(const struct order_content *content, bool receipts_expected,
-                          struct problem_errors *errors) {
+static void check_receipt(const struct order_content *content, const struct json *body,
+                          bool receipts_expected, struct problem_errors *errors) {
   if (!content->payment) return;
   if (receipts_expected && content->payment->receipt.size == 0)
     problem_errors_add(errors, BYTES("/payment/receipt"), "is required");
-  if (!receipts_expected && content->payment->receipt.size > 0)
+  if (!receipts_expected && json_member(json_member(body, "payment"), "receipt"))
     problem_errors_add(errors, BYTES("/payment/receipt"), "is not a known member");
 }
 
 /* True where `errors` holds one at the pointer or below it. */
 static bool has_error_at(const struct problem_errors *errors, struct bytes pointer) {
   for (const struct problem_error *error = errors->first; error; error = error->next)
-    if (bytes_starts_with(error->pointer, pointer)) return true;
+    if (bytes_starts_with(error->pointer, pointer) &&
+        (error->pointer.size == pointer.size || error->pointer.data[pointer.size] == '/'))
+      return true;
   return false;
 }
 
@@ -109,7 +111,7 @@ void order_content_read(const struct json *body, bool receipts_expected, struct 
                       !has_error_at(errors, BYTES("/total"));
   if (amounts_good) check_total(ret_content, errors);
   check_codes(ret_content, errors);
-  check_receipt(ret_content, receipts_expected, errors);
+  check_receipt(ret_content, body, receipts_expected, errors);
   if (has_error_at(errors, BYTES("/channel"))) return;
   if (ret_content->channel == CHANNEL_RETAIL)
     check_retail(ret_content, errors);

@@ -52,9 +52,10 @@ struct command {
   enum order_command slot;        /* BEGIN, OUTCOME, EXPIRE */
   enum step step;                 /* RETRY, SKIP */
   int64_t dispatch_version;       /* BEGIN, OUTCOME, EXPIRE: the message's; 0 for a callback, which fits any */
-  int64_t attempts;               /* BEGIN: this attempt's number, from 1 */
+  int64_t attempts;               /* BEGIN, OUTCOME: this attempt's number, from 1; 0: not an attempt's */
   enum outcome outcome;           /* OUTCOME */
   bool is_callback;               /* OUTCOME */
+  bool in_doubt;                  /* OUTCOME: an earlier attempt's outcome is unknown (BEGIN said VERDICT_SEND) */
   struct bytes reference;         /* OUTCOME done, SKIP applied */
   struct bytes reason;            /* OUTCOME: of the refusal, or what the service answered; SKIP; CANCEL */
   bool applied;                   /* SKIP */
@@ -84,6 +85,7 @@ enum message_kind {
 struct order_message {
   enum message_kind kind;
   enum order_command slot;
+  int64_t dispatch_version; /* with order and slot, the message's identity */
   int64_t due_ms;      /* not to be delivered before */
   int64_t deadline_ms; /* after it, no further attempt */
 };
@@ -96,7 +98,7 @@ struct decision {
   size_t event_count; /* may be 0: only what is not visible changed */
   struct order_message messages[DECISION_MESSAGES_MAX];
   size_t message_count;
-  bool send;   /* BEGIN: stored, then send */
+  bool send; /* BEGIN: once stored, send the attempt */
 };
 
 /* `order` is NULL where it does not exist. `ret_decision` is filled only on VERDICT_DECIDED; its

@@ -1,0 +1,431 @@
+#include "order/decide.h"
+
+#include "base/panic.h"
+#include "order/step.h"
+
+struct deciding {
+  struct decision *decision;
+  struct order *next;
+  const struct command *command;
+  const struct order_rules *rules;
+  struct arena *arena;
+  int64_t now_ms;
+};
+
+static const char *const slot_state_names[SLOT_STATE_COUNT] = {
+    [SLOT_IDLE] = "idle", [SLOT_WAITING] = "waiting", [SLOT_RUNNING] = "running",
+    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done", [SLOT_REFUSED] = "refused",
+    [SLOT_SKIPPED] = "skipped", [SLOT_ATTENTION] = "attention"};
+
+/* --- what a state means --- */
+
+static const struct order_slot *do_slot(const struct order *order, size_t step) {
+  return &order->slots[step_rules[step].command];
+}
+
+static const struct order_slot *undo_slot(const struct order *order, size_t step) {
+  return &order->slots[step_rules[step].undo];
+}
+
+static bool is_reversing(const struct order *order) { return order->target != ORDER_ACCEPTED; }
+
+static bool passed(const struct order_slot *slot) {
+  return slot->state == SLOT_DONE || slot->state == SLOT_SKIPPED;
+}
+
+/* It is known whether the command was applied. */
+static bool settled(const struct order_slot *slot) {
+  return slot->state == SLOT_WAITING || slot->state == SLOT_REFUSED || passed(slot);
+}
+
+static bool undo_is_due(const struct order *order, size_t step) {
+  if (do_slot(order, step)->state == SLOT_DONE) return true;
+  return step_rules[step].undo_returns_money && order->content.payment != NULL;
+}
+
+/* Nothing remains to be undone of a step. */
+static bool closed(const struct order *order, size_t step) {
+  return settled(do_slot(order, step)) && (!undo_is_due(order, step) || passed(undo_slot(order, step)));
+}
+
+static bool all_closed(const struct order *order, unsigned steps) {
+  for (size_t step = 0; step < STEP_COUNT; step++)
+    if ((steps & STEP_BIT(step)) && !closed(order, step)) return false;
+  return true;
+}
+
+static bool all_passed(const struct order *order, unsigned steps) {
+  for (size_t step = 0; step < STEP_COUNT; step++)
+    if ((steps & STEP_BIT(step)) && !passed(do_slot(order, step))) return false;
+  return true;
+}
+
+static const unsigned every_step = STEP_BIT(STEP_COUNT) - 1;
+
+static enum order_status derived_status(const struct order *order) {
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (order->slots[i].state == SLOT_ATTENTION) return ORDER_ATTENTION;
+  if (is_reversing(order)) return all_closed(order, every_step) ? order->target : ORDER_REVERSING;
+  if (all_passed(order, every_step)) return ORDER_COMPLETED;
+  for (size_t step = 0; step < STEP_COUNT; step++)
+    if (do_slot(order, step)->state != SLOT_WAITING) return ORDER_PROCESSING;
+  return order->status == ORDER_ACCEPTED ? ORDER_ACCEPTED : ORDER_PROCESSING;
+}
+
+/* --- transitions --- */
+
+static void add_event(struct deciding *d, struct bytes type, const char *step, struct bytes detail) {
+  ensure(d->decision->event_count < DECISION_EVENTS_MAX);
+  d->next->version++;
+  d->next->updated_ms = d->now_ms;
+  d->decision->events[d->decision->event_count++] = (struct order_event){
+      .sequence = d->next->version,
+      .type = type,
+      .at_ms = d->now_ms,
+      .status = d->next->status,
+      .step = bytes_of(step),
+      .detail = detail,
+  };
+}
+
+static void set_slot(struct deciding *d, enum order_command command, enum slot_state state,
+                     struct bytes detail) {
+  const struct command_rule *rule = &command_rules[command];
+  struct order_slot *slot = &d->next->slots[command];
+  slot->state = state;
+  if (state == SLOT_ATTENTION) slot->since_ms = d->now_ms;
+  add_event(d, arena_printf(d->arena, "%s.%s", rule->name, slot_state_names[state]),
+            step_rules[rule->step].name, detail);
+}
+
+static void update_status(struct deciding *d) {
+  enum order_status status = derived_status(d->next);
+  if (status == d->next->status) return;
+  d->next->status = status;
+  add_event(d, arena_printf(d->arena, "order.%s", order_status_name(status)), NULL,
+            is_reversing(d->next) ? d->next->reason : (struct bytes){NULL, 0});
+}
+
+static void add_message(struct deciding *d, enum message_kind kind, enum order_command command, int64_t due_ms) {
+  const struct order_slot *slot = &d->next->slots[command];
+  ensure(d->decision->message_count < DECISION_MESSAGES_MAX);
+  d->decision->messages[d->decision->message_count++] =
+      (struct order_message){.kind = kind,
+                             .slot = command,
+                             .dispatch_version = slot->dispatch_version,
+                             .due_ms = due_ms,
+                             .deadline_ms = slot->deadline_ms};
+}
+
+/* Puts the command's message out; from now on only this dispatch counts. */
+static void dispatch(struct deciding *d, enum order_command command) {
+  struct order_slot *slot = &d->next->slots[command];
+  if (slot->state == SLOT_IDLE) slot->state = SLOT_WAITING;
+  slot->attempts = 0;
+  slot->dispatch_version = d->next->version;
+  slot->since_ms = d->now_ms;
+  slot->deadline_ms = d->now_ms + d->rules->deadline_ms[command_service(command)];
+  add_message(d, MESSAGE_CALL, command, d->now_ms);
+}
+
+/* Sends what has become due, in whichever direction the order goes. */
+static void dispatch_due(struct deciding *d) {
+  for (size_t step = 0; step < STEP_COUNT; step++) {
+    const struct step_rule *rule = &step_rules[step];
+    const struct order_slot *forth = do_slot(d->next, step), *back = undo_slot(d->next, step);
+    if (is_reversing(d->next)) {
+      if (back->state == SLOT_IDLE && settled(forth) && undo_is_due(d->next, step) &&
+          all_closed(d->next, rule->undo_after))
+        dispatch(d, rule->undo);
+    } else if (forth->state == SLOT_WAITING && forth->dispatch_version == 0 &&
+               all_passed(d->next, rule->after)) {
+      dispatch(d, rule->command);
+    }
+  }
+}
+
+static enum verdict conclude(struct deciding *d) {
+  dispatch_due(d);
+  update_status(d);
+  return VERDICT_DECIDED;
+}
+
+static void bring_to_attention(struct deciding *d, enum order_command command, bool unsettled,
+                               struct bytes detail) {
+  struct order_slot *slot = &d->next->slots[command];
+  slot->unsettled = unsettled;
+  slot->reason = detail;
+  set_slot(d, command, SLOT_ATTENTION, detail);
+}
+
+/* Turns the order round. What surely was not applied is dropped, what is unsettled goes on until it
+ * is settled; where the outcome can be asked for again (`settle_attention`), it is asked again. */
+static void reverse(struct deciding *d, enum order_status target, struct bytes reason, bool settle_attention) {
+  d->next->target = target;
+  d->next->reason = reason;
+  for (size_t step = 0; step < STEP_COUNT; step++) {
+    enum order_command command = step_rules[step].command;
+    struct order_slot *slot = &d->next->slots[command];
+    bool held = slot->state == SLOT_ATTENTION;
+    if (slot->state != SLOT_RUNNING && !held) continue;
+    if (!slot->unsettled) {
+      set_slot(d, command, SLOT_WAITING, BYTES("not applied, no longer wanted"));
+    } else if (held && settle_attention) {
+      set_slot(d, command, SLOT_RUNNING, BYTES("to be settled"));
+      dispatch(d, command);
+    }
+  }
+  if (derived_status(d->next) != ORDER_ATTENTION) {
+    d->next->status = ORDER_REVERSING;
+    add_event(d, BYTES("order.reversing"), NULL, reason);
+  }
+}
+
+/* --- commands --- */
+
+static enum verdict decide_create(struct deciding *d) {
+  const struct order *create = d->command->create;
+  *d->next = (struct order){.id = create->id,
+                            .customer = create->customer,
+                            .content = create->content,
+                            .content_json = create->content_json,
+                            .traceparent = create->traceparent,
+                            .status = ORDER_ACCEPTED,
+                            .target = ORDER_ACCEPTED,
+                            .revision = 1,
+                            .created_ms = d->now_ms};
+  for (size_t step = 0; step < STEP_COUNT; step++)
+    d->next->slots[step_rules[step].command].state = SLOT_WAITING;
+  add_event(d, BYTES("order.accepted"), NULL, (struct bytes){NULL, 0});
+  return conclude(d);
+}
+
+static enum verdict decide_expired(struct deciding *d, const char *what) {
+  const struct order_slot *slot = &d->next->slots[d->command->slot];
+  struct bytes last = d->command->reason;
+  bring_to_attention(d, d->command->slot, slot->unsettled,
+                     last.size ? arena_printf(d->arena, "%s; last answer: %.*s", what, BYTES_PRINTF(last))
+                               : bytes_of(what));
+  return conclude(d);
+}
+
+static enum verdict decide_begin(struct deciding *d) {
+  const struct command *command = d->command;
+  struct order_slot *slot = &d->next->slots[command->slot];
+  bool is_undo = command_rules[command->slot].is_undo;
+  bool open = slot->state == SLOT_RUNNING || (slot->state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
+  if (!open || slot->dispatch_version == 0 || command->dispatch_version != slot->dispatch_version)
+    return VERDICT_STALE;
+  if (d->now_ms >= slot->deadline_ms) return decide_expired(d, "the deadline has passed");
+  if (slot->state == SLOT_RUNNING && slot->unsettled) {
+    enum idempotency idempotency = d->rules->idempotency[command_service(command->slot)];
+    if (idempotency == IDEMPOTENCY_KEY) return VERDICT_SEND;
+    if (idempotency == IDEMPOTENCY_LOOKUP) return VERDICT_LOOK_UP;
+    return decide_expired(d, "the outcome of an attempt is unknown, and the service cannot tell");
+  }
+  slot->unsettled = true;
+  slot->attempts = command->attempts;
+  d->decision->send = true;
+  if (slot->state == SLOT_RUNNING) return VERDICT_DECIDED;
+  if (d->next->status == ORDER_ACCEPTED) {
+    d->next->status = ORDER_PROCESSING;
+    add_event(d, BYTES("order.processing"), NULL, (struct bytes){NULL, 0});
+  }
+  set_slot(d, command->slot, SLOT_RUNNING, (struct bytes){NULL, 0});
+  update_status(d);
+  return VERDICT_DECIDED;
+}
+
+static enum verdict decide_refused(struct deciding *d) {
+  enum order_command command = d->command->slot;
+  struct order_slot *slot = &d->next->slots[command];
+  struct bytes reason = d->command->reason.size ? d->command->reason : BYTES("unspecified");
+  slot->refused = true;
+  if (command_rules[command].is_undo) {
+    bring_to_attention(d, command, false, arena_printf(d->arena, "refused: %.*s", BYTES_PRINTF(reason)));
+    return conclude(d);
+  }
+  slot->unsettled = false;
+  slot->reason = reason;
+  set_slot(d, command, SLOT_REFUSED, reason);
+  if (!is_reversing(d->next)) reverse(d, ORDER_REJECTED, reason, false);
+  return conclude(d);
+}
+
+static enum verdict decide_not_applied(struct deciding *d) {
+  enum order_command command = d->command->slot;
+  struct order_slot *slot = &d->next->slots[command];
+  if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+  if (d->command->in_doubt || !slot->unsettled) return VERDICT_UNCHANGED;
+  slot->unsettled = false;
+  if (!is_reversing(d->next) || command_rules[command].is_undo) return VERDICT_DECIDED;
+  set_slot(d, command, SLOT_WAITING, BYTES("not applied, no longer wanted"));
+  return conclude(d);
+}
+
+static enum verdict decide_pending(struct deciding *d) {
+  enum order_command command = d->command->slot;
+  struct order_slot *slot = &d->next->slots[command];
+  if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+  slot->unsettled = true;
+  set_slot(d, command, SLOT_PENDING, (struct bytes){NULL, 0});
+  add_message(d, MESSAGE_EXPIRE, command, slot->deadline_ms);
+  return conclude(d);
+}
+
+static enum verdict decide_done(struct deciding *d) {
+  struct order_slot *slot = &d->next->slots[d->command->slot];
+  slot->reference = d->command->reference;
+  slot->reason = (struct bytes){NULL, 0};
+  slot->unsettled = false;
+  set_slot(d, d->command->slot, SLOT_DONE, (struct bytes){NULL, 0});
+  return conclude(d);
+}
+
+static enum verdict apply_outcome(struct deciding *d) {
+  const struct command *command = d->command;
+  struct order_slot *slot = &d->next->slots[command->slot];
+  if (command->attempts > 0) slot->attempts = command->attempts;
+  switch (command->outcome) {
+    case OUTCOME_DONE: return decide_done(d);
+    case OUTCOME_REFUSED: return decide_refused(d);
+    case OUTCOME_PENDING: return decide_pending(d);
+    case OUTCOME_NOT_APPLIED: return decide_not_applied(d);
+    case OUTCOME_INVALID:
+    case OUTCOME_GARBAGE:
+      if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+      bring_to_attention(d, command->slot, command->in_doubt || command->outcome == OUTCOME_GARBAGE, command->reason);
+      return conclude(d);
+    case OUTCOME_UNKNOWN:
+      if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+      if (d->rules->idempotency[command_service(command->slot)] != IDEMPOTENCY_NONE) return VERDICT_UNCHANGED;
+      bring_to_attention(d, command->slot, true, command->reason);
+      return conclude(d);
+    case OUTCOME_COUNT: break;
+  }
+  return VERDICT_STALE;
+}
+
+/* A service's late word. What is settled stands; what a person settled, too. */
+static enum verdict decide_callback(struct deciding *d) {
+  const struct order_slot *slot = &d->next->slots[d->command->slot];
+  bool done = d->command->outcome == OUTCOME_DONE;
+  if (slot->by_hand || slot->state == SLOT_SKIPPED) return VERDICT_CONFLICT;
+  if (slot->state == SLOT_DONE) return done ? VERDICT_UNCHANGED : VERDICT_CONFLICT;
+  if (slot->refused) return done ? VERDICT_CONFLICT : VERDICT_UNCHANGED;
+  bool never_sent = slot->state == SLOT_IDLE || (slot->state == SLOT_WAITING && slot->attempts == 0);
+  if (never_sent || order_status_is_final(d->next->status)) return VERDICT_CONFLICT;
+  return apply_outcome(d);
+}
+
+static enum verdict decide_outcome(struct deciding *d) {
+  const struct order_slot *slot = &d->next->slots[d->command->slot];
+  if (d->command->is_callback) return decide_callback(d);
+  if (slot->dispatch_version == 0 || slot->dispatch_version != d->command->dispatch_version)
+    return VERDICT_STALE;
+  bool tells = d->command->outcome == OUTCOME_DONE || d->command->outcome == OUTCOME_REFUSED;
+  bool open = slot->state == SLOT_RUNNING ||
+              (tells && (slot->state == SLOT_PENDING || (slot->state == SLOT_ATTENTION && !slot->refused)));
+  return open ? apply_outcome(d) : VERDICT_STALE;
+}
+
+static enum verdict decide_cancel(struct deciding *d) {
+  if (order_status_is_final(d->next->status)) return VERDICT_FINAL;
+  if (is_reversing(d->next)) return VERDICT_UNCHANGED;
+  for (size_t step = 0; step < STEP_COUNT; step++) {
+    const struct order_slot *slot = do_slot(d->next, step);
+    if (slot->state == SLOT_ATTENTION && slot->unsettled &&
+        d->rules->idempotency[step_rules[step].service] == IDEMPOTENCY_NONE)
+      return VERDICT_STEP_UNSETTLED;
+  }
+  reverse(d, ORDER_CANCELLED, d->command->reason, true);
+  return conclude(d);
+}
+
+static enum verdict decide_retry(struct deciding *d) {
+  enum order_command command;
+  if (!order_step_attention(d->next, d->command->step, &command)) return VERDICT_STEP_NOT_WAITING;
+  struct order_slot *slot = &d->next->slots[command];
+  slot->refused = false;
+  slot->reason = (struct bytes){NULL, 0};
+  if (d->rules->idempotency[command_service(command)] == IDEMPOTENCY_NONE) slot->unsettled = false;
+  bool settles = is_reversing(d->next) && !command_rules[command].is_undo;
+  set_slot(d, command, slot->unsettled || settles ? SLOT_RUNNING : SLOT_WAITING, BYTES("to be tried again"));
+  dispatch(d, command);
+  return conclude(d);
+}
+
+static enum verdict decide_skip(struct deciding *d) {
+  enum order_command command;
+  if (!order_step_attention(d->next, d->command->step, &command)) return VERDICT_STEP_NOT_WAITING;
+  struct order_slot *slot = &d->next->slots[command];
+  slot->by_hand = true;
+  slot->unsettled = false;
+  slot->reference = d->command->applied ? d->command->reference : (struct bytes){NULL, 0};
+  slot->reason = d->command->reason;
+  set_slot(d, command, d->command->applied ? SLOT_DONE : SLOT_SKIPPED, d->command->reason);
+  return conclude(d);
+}
+
+static enum verdict decide_expire(struct deciding *d) {
+  const struct order_slot *slot = &d->next->slots[d->command->slot];
+  if (slot->state != SLOT_PENDING || slot->dispatch_version != d->command->dispatch_version)
+    return VERDICT_STALE;
+  return decide_expired(d, "answered 202, and no callback came before the deadline");
+}
+
+enum verdict order_decide(const struct order *order, const struct command *command,
+                          const struct order_rules *rules, int64_t now_ms, struct arena *arena,
+                          struct decision *ret_decision) {
+  struct deciding d = {.decision = ret_decision, .next = &ret_decision->next, .command = command,
+                       .rules = rules, .arena = arena, .now_ms = now_ms};
+  ret_decision->event_count = 0;
+  ret_decision->message_count = 0;
+  ret_decision->send = false;
+  if (command->kind == COMMAND_KIND_CREATE) return order ? VERDICT_UNCHANGED : decide_create(&d);
+  if (!order) return VERDICT_MISSING;
+  ret_decision->next = *order;
+  ret_decision->next.revision++;
+  switch (command->kind) {
+    case COMMAND_KIND_BEGIN: return decide_begin(&d);
+    case COMMAND_KIND_OUTCOME: return decide_outcome(&d);
+    case COMMAND_KIND_CANCEL: return decide_cancel(&d);
+    case COMMAND_KIND_RETRY: return decide_retry(&d);
+    case COMMAND_KIND_SKIP: return decide_skip(&d);
+    case COMMAND_KIND_EXPIRE: return decide_expire(&d);
+    case COMMAND_KIND_CREATE:
+    case COMMAND_KIND_COUNT: break;
+  }
+  return VERDICT_STALE;
+}
+
+/* --- what the API shows --- */
+
+const char *order_step_state(const struct order *order, enum step step) {
+  const struct order_slot *forth = do_slot(order, step), *back = undo_slot(order, step);
+  bool applied = forth->state == SLOT_DONE;
+  if (applied && (back->state == SLOT_RUNNING || back->state == SLOT_PENDING)) return "undoing";
+  if (applied && back->state == SLOT_DONE) return "undone";
+  if (applied && (back->state == SLOT_SKIPPED || back->state == SLOT_ATTENTION)) return slot_state_names[back->state];
+  return slot_state_names[forth->state];
+}
+
+const char *order_refund_state(const struct order *order) {
+  for (size_t step = 0; step < STEP_COUNT; step++) {
+    if (!step_rules[step].undo_returns_money || !is_reversing(order) || !undo_is_due(order, step)) continue;
+    enum slot_state state = undo_slot(order, step)->state;
+    if (state == SLOT_IDLE) return slot_state_names[SLOT_WAITING];
+    return slot_state_names[state == SLOT_SKIPPED ? SLOT_DONE : state];
+  }
+  return NULL;
+}
+
+bool order_step_attention(const struct order *order, enum step step, enum order_command *ret_command) {
+  const enum order_command commands[] = {step_rules[step].command, step_rules[step].undo};
+  for (size_t i = 0; i < 2; i++) {
+    if (order->slots[commands[i]].state != SLOT_ATTENTION) continue;
+    *ret_command = commands[i];
+    return true;
+  }
+  return false;
+}
