@@ -18,6 +18,8 @@ enum option_type {
   OPTION_FLAG,     /* bool: --name alone, or NAME=1/true/0/false */
   OPTION_NAME,     /* int, index into names */
   OPTION_URL,      /* const char *, http:// or https:// with a host, no credentials, no fragment */
+  OPTION_ADDRESS,  /* const char *, address:port or [address]:port, numeric; port 0 means any */
+  OPTION_WORDS,    /* const char *, words with one space between; the flag may be given several times */
 };
 
 struct option {
@@ -27,11 +29,11 @@ struct option {
   const char *default_text; /* NULL: unset (NULL, 0, false) */
   const char *value_name;   /* for --help: FILE, URL, N … */
   const char *help;         /* one or two sentences */
-  int64_t least, most;      /* INTEGER, DURATION, SIZE; both 0: any that is not negative */
+  int64_t least, most;      /* INTEGER, DECIMAL, DURATION, SIZE, inclusive; both 0: not negative */
   bool required;
   bool refuse_empty;        /* an empty variable is an error rather than unset */
   bool no_variable;         /* a flag only */
-  const char *const *names; /* NAME: ends with NULL */
+  const char *const *names; /* NAME, and which words WORDS allows (NULL: any): ends with NULL */
 };
 
 struct option_table {
@@ -42,16 +44,26 @@ struct option_table {
   size_t count;
   const char *const *operands; /* names of positional arguments, ends with NULL; NULL: none */
   size_t operands_required;
-  const char *epilogue;        /* examples, exit codes; may be NULL */
+  const char *epilogue;        /* further sections, laid out as they shall be printed; may be NULL. Without
+                                  an "EXIT STATUS" in it, the usual one is added. */
 };
 
 enum options_result { OPTIONS_GOOD, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
 
 /* Fills `ret_settings` from defaults, the environment and the arguments after the command's name.
  * On OPTIONS_BAD everything that is wrong has been told on standard error, a line each. `ret_operands`
- * takes as many positional arguments as the table names (NULL for those not given). */
+ * takes as many positional arguments as the table names (NULL for those not given); it may be NULL
+ * where the table names none. Texts live as long as the process. */
 enum options_result options_read(const struct option_table *table, int argument_count, char **arguments,
                                  void *ret_settings, const char **ret_operands);
+
+/* Puts `text` into the setting, checked by the option's type and limits. False: `ret_complaint` says
+ * what is wrong with it, as the end of a sentence (`"abc" is not a whole number`). For options_read
+ * and its tests. */
+MUST_USE bool option_set(const struct option *option, const char *text, void *settings, struct bytes *ret_complaint);
+
+/* The variable's name, SPILLWAY_LISTEN for "listen"; lives as long as the process. */
+const char *option_variable(const struct option *option);
 
 /* Prints the table as --help does, and as a Markdown table for docs/settings.md. */
 void options_print_help(const struct option_table *table);
