@@ -224,9 +224,9 @@ static enum verdict decide_begin(struct deciding *d) {
     return decide_expired(d, "the outcome of an attempt is unknown, and the service cannot tell");
   }
   slot->unsettled = true;
-  slot->attempts = command->attempts;
   d->decision->send = true;
   if (slot->state == SLOT_RUNNING) return VERDICT_DECIDED;
+  slot->attempts = command->attempts;
   if (d->next->status == ORDER_ACCEPTED) {
     d->next->status = ORDER_PROCESSING;
     add_event(d, BYTES("order.processing"), NULL, (struct bytes){NULL, 0});
@@ -285,7 +285,9 @@ static enum verdict decide_done(struct deciding *d) {
 static enum verdict apply_outcome(struct deciding *d) {
   const struct command *command = d->command;
   struct order_slot *slot = &d->next->slots[command->slot];
-  if (command->attempts > 0) slot->attempts = command->attempts;
+  /* What makes no transition leaves the visible attempts as they were: the version stays, too. */
+  bool moves = command->outcome != OUTCOME_NOT_APPLIED && command->attempts > 0;
+  if (moves) slot->attempts = command->attempts;
   switch (command->outcome) {
     case OUTCOME_DONE: return decide_done(d);
     case OUTCOME_REFUSED: return decide_refused(d);
