@@ -36,21 +36,11 @@ static bool bearer_token(const struct exchange *exchange, struct bytes *ret_toke
   return ret_token->size > 0;
 }
 
-/* Verifies a token that is not in the cache. */
-static enum gateway_verdict verify(struct gateway *gateway, struct exchange *exchange, struct bytes token,
-                                   const struct jwt_keys *keys, struct token_entry *entry) {
-  struct json *payload;
+static enum gateway_verdict check_claims(struct gateway *gateway, struct exchange *exchange, const struct json *payload,
+                                         struct token_entry *entry) {
   struct jwt_claims claims;
   const char *detail;
   int64_t now_ms = clock_now_ms(gateway->config.functions->clock);
-  switch (jwt_verify(keys, token, &exchange->arena, &payload)) {
-    case JWT_VALID: break;
-    case JWT_UNKNOWN_KEY:
-      refuse(exchange, "the token's key is not known", true);
-      return GATEWAY_NEEDS_KEYS;
-    case JWT_MALFORMED: return refuse(exchange, "the token is not an acceptable JWT", true);
-    case JWT_BAD_SIGNATURE: return refuse(exchange, "the token's signature is not valid", true);
-  }
   if (!jwt_check_claims(payload, &gateway->config.token_policy, now_ms, &claims, &detail))
     return refuse(exchange, detail, true);
   for (size_t i = 0; i < COUNT_OF(scopes); i++)
@@ -63,20 +53,45 @@ static enum gateway_verdict verify(struct gateway *gateway, struct exchange *exc
   return GATEWAY_SERVE;
 }
 
+/* The cache knows the token, or one source's keys verify it. `ret_status` is the source's verdict. */
+static bool verified_by(struct gateway *gateway, struct exchange *exchange, const struct gateway_keys *source,
+                        struct bytes token, struct token_entry *entry, enum jwt_status *ret_status,
+                        enum gateway_verdict *ret_verdict) {
+  struct json *payload;
+  const struct jwt_keys *keys = source->acquire(source->context, &entry->keys);
+  int64_t now_ms = clock_now_ms(gateway->config.functions->clock);
+  *ret_verdict = GATEWAY_SERVE;
+  bool known = token_cache_find(gateway->tokens, entry->digest, entry->keys, now_ms, entry);
+  *ret_status = known || !keys ? JWT_UNKNOWN_KEY : jwt_verify(keys, token, &exchange->arena, &payload);
+  if (keys) source->release(source->context, keys);
+  if (known) return true;
+  if (*ret_status != JWT_VALID) return false;
+  *ret_verdict = check_claims(gateway, exchange, payload, entry);
+  return true;
+}
+
 enum gateway_verdict authenticate(struct gateway *gateway, struct exchange *exchange) {
-  const struct gateway_keys *source = &gateway->config.token_keys;
   struct bytes token;
   const char *detail;
   struct token_entry entry = {.customer_size = 0};
+  bool unknown_key = false, bad_signature = false;
   if (!bearer_token(exchange, &token, &detail)) return refuse(exchange, detail, false);
   if (token.size > JWT_BYTES_MAX) return refuse(exchange, "the token is too large", true);
   sha256(token, entry.digest);
-  const struct jwt_keys *keys = source->acquire(source->context, &entry.keys);
-  enum gateway_verdict verdict = GATEWAY_SERVE;
-  if (!token_cache_find(gateway->tokens, entry.digest, entry.keys,
-                        clock_now_ms(gateway->config.functions->clock), &entry))
-    verdict = verify(gateway, exchange, token, keys, &entry);
-  if (verdict == GATEWAY_SERVE) apply(exchange, &entry);
-  source->release(source->context, keys);
-  return verdict;
+  for (size_t i = 0; i < gateway->config.token_keys_count; i++) {
+    enum jwt_status status;
+    enum gateway_verdict verdict;
+    if (verified_by(gateway, exchange, &gateway->config.token_keys[i], token, &entry, &status, &verdict)) {
+      if (verdict == GATEWAY_SERVE) apply(exchange, &entry);
+      return verdict;
+    }
+    unknown_key |= status == JWT_UNKNOWN_KEY;
+    bad_signature |= status == JWT_BAD_SIGNATURE;
+  }
+  refuse(exchange,
+         unknown_key     ? "the token's key is not known"
+         : bad_signature ? "the token's signature is not valid"
+                         : "the token is not an acceptable JWT",
+         true);
+  return unknown_key ? GATEWAY_NEEDS_KEYS : GATEWAY_ANSWERED;
 }

@@ -8,7 +8,8 @@
 #include "wire/jwt.h"
 
 /* Where verification keys come from. `acquire` gives the newest set and its generation (each set has
- * another number), valid until `release`; `refresh` fetches a newer one and may block. */
+ * another number), valid until `release`, or NULL where there is none yet; `refresh` fetches a newer
+ * one and may block (NULL: the keys never change). */
 struct gateway_keys {
   void *context;
   const struct jwt_keys *(*acquire)(void *context, uint64_t *ret_generation);
@@ -16,9 +17,12 @@ struct gateway_keys {
   void (*refresh)(void *context);
 };
 
+enum { GATEWAY_TOKEN_KEYS_MAX = 2 };
+
 struct gateway_config {
   const struct function_context *functions;
-  struct gateway_keys token_keys;
+  struct gateway_keys token_keys[GATEWAY_TOKEN_KEYS_MAX]; /* a token is good if one of them verifies it */
+  size_t token_keys_count;
   struct gateway_keys receipt_keys;  /* context NULL: payment receipts are not expected */
   struct jwt_policy token_policy;
   int64_t customer_rate;             /* requests a second of one customer; 0: no limit */

@@ -215,7 +215,10 @@ enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exch
 }
 
 void gateway_refresh_keys(struct gateway *gateway) {
-  gateway->config.token_keys.refresh(gateway->config.token_keys.context);
+  for (size_t i = 0; i < gateway->config.token_keys_count; i++) {
+    const struct gateway_keys *source = &gateway->config.token_keys[i];
+    if (source->refresh) source->refresh(source->context);
+  }
 }
 
 void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange, const char *cause) {
