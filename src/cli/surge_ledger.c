@@ -39,7 +39,7 @@ void surge_ledger_attempt(struct surge *surge, const struct surge_request *reque
   json_write_string(&writer, "key", request->key);
   if (request->is_cancel)
     json_write_string(&writer, "order", surge->actions[action->target].id);
-  else
+  else if (surge->token.size == 0) /* one token's customer is not known here */
     json_write_text(&writer, "customer", surge->retail.invoices[action->invoice].customer);
   json_write_int64(&writer, "try", request->tries);
   json_write_time(&writer, "at", surge_wall_ms());

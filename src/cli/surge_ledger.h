@@ -3,6 +3,7 @@
  *
  * {"type":"run","run":"…","at":"…","url":"…"}                                first line of a run
  * {"type":"attempt","key":"…","customer":"…","try":1,"at":"…","body":{…}}    body on the first try only
+ *   ("customer" is left out where one token was given for all)
  * {"type":"answer","key":"…","try":1,"at":"…","status":202,"id":"ord_…"}     or "code":"invalid-order";
  *                                                                            status 0 and "failure": none came
  * {"type":"cancel","key":"…","order":"ord_…","try":1,"at":"…"}, {"type":"cancel-answer",…}
