@@ -133,6 +133,7 @@ static void run_transaction(struct store_sqlite *store, const struct batch *batc
   int64_t start_us = monotonic_us();
   transaction->settlement_count = queue_local_take_settlements(store->queue, SETTLEMENTS_PER_TRANSACTION_MAX,
                                                                &writer->arena, &transaction->settlements);
+  errno = 0; /* sqlite3_system_errno knows nothing of a COMMIT that failed */
   transaction->code = batch->broken ? SQLITE_READONLY : write_batch(store, batch, transaction);
   if (transaction->code == SQLITE_OK) {
     writer->stored_totals = writer->totals;
@@ -143,7 +144,7 @@ static void run_transaction(struct store_sqlite *store, const struct batch *batc
     }
     return;
   }
-  transaction->system_error = sqlite3_system_errno(writer->db);
+  transaction->system_error = errno;
   roll_back(writer);
   if (is_fatal(transaction->code) && !batch->broken) end_process(store, "writing to", transaction->code);
   answer_all(batch, is_throttled(transaction) ? COMMIT_THROTTLED : COMMIT_FAILED);
