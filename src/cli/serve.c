@@ -30,6 +30,7 @@ struct server {
   struct telemetry *telemetry;
   struct store_sqlite *store;
   struct function_context functions;
+  struct serve_keys *secret_keys, *jwks_keys, *receipt_keys;
   struct gateway *gateway, *admin_gateway;
   struct http_server *http, *admin_http;
   struct runner *runner;
@@ -110,6 +111,21 @@ static void set_functions(struct server *server) {
       (struct metrics_sources){.telemetry = server->telemetry, .store = server->store, .clock = functions->clock};
 }
 
+static bool load_keys(struct server *server, struct failure *ret_failure) {
+  const struct serve_settings *settings = &server->settings;
+  return (!settings->jwt_secret_file ||
+          serve_keys_from_secret_file(settings->jwt_secret_file, &server->secret_keys, ret_failure)) &&
+         (!settings->jwks || serve_keys_from_jwks(settings->jwks, &server->jwks_keys, ret_failure)) &&
+         (!settings->receipt_jwks || serve_keys_from_jwks(settings->receipt_jwks, &server->receipt_keys, ret_failure));
+}
+
+static const char *unready(void *platform) {
+  const struct server *server = platform;
+  if (server->jwks_keys && !serve_keys_ready(server->jwks_keys)) return "the keys of access tokens have not been fetched";
+  if (server->receipt_keys && !serve_keys_ready(server->receipt_keys)) return "the keys of receipts have not been fetched";
+  return NULL;
+}
+
 static bool make_gateways(struct server *server, struct failure *ret_failure) {
   const struct serve_settings *settings = &server->settings;
   struct gateway_config config = {
@@ -123,13 +139,12 @@ static bool make_gateways(struct server *server, struct failure *ret_failure) {
       .serves_admin = settings->admin_listen == NULL,
       .platform = server,
       .write_metrics = write_metrics,
+      .unready = unready,
   };
-  if (settings->jwt_secret_file &&
-      !keys_from_secret_file(settings->jwt_secret_file, &config.token_keys[config.token_keys_count++], ret_failure))
-    return false;
-  if (settings->jwks && !keys_from_jwks(settings->jwks, &config.token_keys[config.token_keys_count++], ret_failure))
-    return false;
-  if (settings->receipt_jwks && !keys_from_jwks(settings->receipt_jwks, &config.receipt_keys, ret_failure)) return false;
+  if (!load_keys(server, ret_failure)) return false;
+  if (server->secret_keys) config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->secret_keys);
+  if (server->jwks_keys) config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->jwks_keys);
+  if (server->receipt_keys) config.receipt_keys = serve_keys_for_gateway(server->receipt_keys);
   server->gateway = gateway_make(&config);
   if (!settings->admin_listen) return true;
   config.serves_api = false;
@@ -216,6 +231,9 @@ static void stop(struct server *server) {
   store_sqlite_close(server->store);
   if (server->gateway) gateway_free(server->gateway);
   if (server->admin_gateway) gateway_free(server->admin_gateway);
+  serve_keys_free(server->secret_keys);
+  serve_keys_free(server->jwks_keys);
+  serve_keys_free(server->receipt_keys);
   telemetry_prometheus_free(server->telemetry);
   arena_release(&server->arena);
 }

@@ -6,11 +6,19 @@
 #include "base/failure.h"
 #include "gateway/config.h"
 
-/* HS256 with the secret in a file. Lives as long as the process. */
-MUST_USE bool keys_from_secret_file(const char *path, struct gateway_keys *ret_keys, struct failure *ret_failure);
+struct serve_keys; /* one source of keys */
 
-/* A JWKS in a file or behind a URL. A file must be good now; a URL that does not answer is tried again
- * later, and tokens are refused until it does. Lives as long as the process. */
-MUST_USE bool keys_from_jwks(const char *file_or_url, struct gateway_keys *ret_keys, struct failure *ret_failure);
+/* HS256 with the secret in a file. */
+MUST_USE bool serve_keys_from_secret_file(const char *path, struct serve_keys **ret_keys, struct failure *ret_failure);
+
+/* A JWKS in a file or behind a URL, read again every ten minutes. What is there must be good now; a URL
+ * that does not answer is tried again later, and tokens are refused until it does. */
+MUST_USE bool serve_keys_from_jwks(const char *file_or_url, struct serve_keys **ret_keys, struct failure *ret_failure);
+
+struct gateway_keys serve_keys_for_gateway(struct serve_keys *keys);
+/* There are keys to verify with. */
+bool serve_keys_ready(struct serve_keys *keys);
+/* NULL does nothing. */
+void serve_keys_free(struct serve_keys *keys);
 
 #endif

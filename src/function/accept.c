@@ -19,7 +19,7 @@ static void refuse(struct accepting *accepting, enum problem problem, const char
  * and currency (contract section 5, "Payment receipts"). */
 static const char *receipt_fault(const struct accept_request *request, const struct order_content *content) {
   struct json *claims;
-  if (!request->receipt_keys || !content->payment) return NULL;
+  if (!request->receipts_expected || !content->payment) return NULL;
   if (jwt_verify(request->receipt_keys, content->payment->receipt, request->arena, &claims) != JWT_VALID)
     return "the receipt's signature is not the payment gateway's";
   if (!bytes_equal(json_member_text(claims, "sub"), request->customer)) return "the receipt is another customer's";
@@ -45,7 +45,11 @@ static struct order *read_order(struct accepting *accepting, struct bytes id_sec
     refuse(accepting, PROBLEM_INSUFFICIENT_SCOPE, "a wholesale order needs the scope orders:wholesale");
     return NULL;
   }
-  order_content_read(body, request->receipt_keys != NULL, request->arena, &order->content, &reply->errors);
+  if (request->receipts_expected && !request->receipt_keys) {
+    refuse(accepting, PROBLEM_OVERLOADED, "the payment gateway's keys are not known yet; send the same request again");
+    return NULL;
+  }
+  order_content_read(body, request->receipts_expected, request->arena, &order->content, &reply->errors);
   if (reply->errors.count > 0) {
     refuse(accepting, PROBLEM_INVALID_ORDER, "the members listed in errors must be mended");
     return NULL;

@@ -12,7 +12,8 @@ struct accept_request {
   struct bytes body;
   struct bytes traceparent;
   bool may_write_wholesale;
-  const struct jwt_keys *receipt_keys; /* the payment gateway's; NULL: receipts are not expected */
+  bool receipts_expected;
+  const struct jwt_keys *receipt_keys; /* the payment gateway's; NULL: not known yet */
   struct arena *arena;                 /* for the reply */
 };
 

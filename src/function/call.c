@@ -137,7 +137,7 @@ void call_finish(const struct function_context *context, struct call_attempt *co
     telemetry_count(context->telemetry, METRIC_CALLS, command_rules[attempts[i]->message.slot].name,
                     attempts[i]->outcome, 1);
     telemetry_observe(context->telemetry, METRIC_CALL_SECONDS, command_rules[attempts[i]->message.slot].name,
-                      (double)answers[i]->elapsed_ms / 1000.0);
+                      (double)answers[i]->elapsed_us / 1e6);
   }
   arena_release(&arena);
 }

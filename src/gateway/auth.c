@@ -58,12 +58,16 @@ static bool verified_by(struct gateway *gateway, struct exchange *exchange, cons
                         struct bytes token, struct token_entry *entry, enum jwt_status *ret_status,
                         enum gateway_verdict *ret_verdict) {
   struct json *payload;
-  const struct jwt_keys *keys = source->acquire(source->context, &entry->keys);
+  void *hold;
+  uint64_t generation;
+  const struct jwt_keys *keys = source->acquire(source->context, &generation, &hold);
+  /* Two sources may count alike: the cache's number names the source as well. */
+  entry->keys = generation * GATEWAY_TOKEN_KEYS_MAX + (uint64_t)(source - gateway->config.token_keys);
   int64_t now_ms = clock_now_ms(gateway->config.functions->clock);
   *ret_verdict = GATEWAY_SERVE;
   bool known = token_cache_find(gateway->tokens, entry->digest, entry->keys, now_ms, entry);
   *ret_status = known || !keys ? JWT_UNKNOWN_KEY : jwt_verify(keys, token, &exchange->arena, &payload);
-  if (keys) source->release(source->context, keys);
+  if (keys) source->release(hold);
   if (known) return true;
   if (*ret_status != JWT_VALID) return false;
   *ret_verdict = check_claims(gateway, exchange, payload, entry);

@@ -7,13 +7,13 @@
 #include "gateway/gateway.h"
 #include "wire/jwt.h"
 
-/* Where verification keys come from. `acquire` gives the newest set and its generation (each set has
- * another number), valid until `release`, or NULL where there is none yet; `refresh` fetches a newer
- * one and may block (NULL: the keys never change). */
+/* Where verification keys come from. `acquire` gives the newest set, or NULL where there is none yet;
+ * its generation, which each set of this source has for itself; and what `release` takes back, until
+ * when the set is valid. `refresh` fetches a newer one and may block (NULL: the keys never change). */
 struct gateway_keys {
   void *context;
-  const struct jwt_keys *(*acquire)(void *context, uint64_t *ret_generation);
-  void (*release)(void *context, const struct jwt_keys *keys);
+  const struct jwt_keys *(*acquire)(void *context, uint64_t *ret_generation, void **ret_hold);
+  void (*release)(void *hold);
   void (*refresh)(void *context);
 };
 

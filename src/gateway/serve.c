@@ -31,21 +31,23 @@ static void answer_refused(struct exchange *exchange, const struct accept_reply 
 void serve_create(struct gateway *gateway, struct exchange **exchanges, size_t count) {
   const struct gateway_keys *receipts = &gateway->config.receipt_keys;
   uint64_t generation;
+  void *hold = NULL;
   struct arena arena;
   arena_init(&arena);
   struct accept_request *requests = ARENA_ARRAY(&arena, count, struct accept_request);
   struct accept_reply *replies = ARENA_ARRAY(&arena, count, struct accept_reply);
-  const struct jwt_keys *keys = receipts->context ? receipts->acquire(receipts->context, &generation) : NULL;
+  const struct jwt_keys *keys = receipts->context ? receipts->acquire(receipts->context, &generation, &hold) : NULL;
   for (size_t i = 0; i < count; i++)
     requests[i] = (struct accept_request){.customer = exchanges[i]->customer,
                                           .idempotency_key = exchanges[i]->idempotency_key,
                                           .body = exchanges[i]->request.body,
                                           .traceparent = bytes_of(exchanges[i]->traceparent),
                                           .may_write_wholesale = exchanges[i]->may_write_wholesale,
+                                          .receipts_expected = receipts->context != NULL,
                                           .receipt_keys = keys,
                                           .arena = &exchanges[i]->arena};
   accept_run(gateway->config.functions, requests, count, replies);
-  if (keys) receipts->release(receipts->context, keys);
+  if (keys) receipts->release(hold);
   for (size_t i = 0; i < count; i++) {
     if (replies[i].problem == PROBLEM_NONE)
       answer_accepted(exchanges[i], &replies[i]);

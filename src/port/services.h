@@ -32,7 +32,7 @@ struct service_answer {
   bool has_retry_after;
   int64_t retry_after_ms;       /* a delay */
   struct bytes failure;         /* NOT_SENT, BROKEN: what happened, in a few words */
-  int64_t elapsed_ms;
+  int64_t elapsed_us;
 };
 
 struct services;

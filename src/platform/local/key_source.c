@@ -10,6 +10,7 @@
 
 struct key_reference {
   struct jwt_keys *keys;
+  uint64_t generation;
   atomic_int holders;
 };
 
@@ -22,6 +23,8 @@ struct key_source {
   bool attempted;
   pthread_mutex_t mutex; /* guards current; held for an instruction or two */
   struct key_reference *current;
+  uint64_t generation;     /* of the newest keys; guarded by mutex */
+  atomic_bool unreachable; /* the last fetch brought no document at all */
 };
 
 void key_source_settings_init(struct key_source_settings *settings, const char *location) {
@@ -69,6 +72,7 @@ static void replace(struct key_source *source, struct jwt_keys *keys) {
   pthread_mutex_lock(&source->mutex);
   struct key_reference *old = source->current;
   source->current = fresh;
+  fresh->generation = ++source->generation;
   pthread_mutex_unlock(&source->mutex);
   key_reference_release(old);
 }
@@ -81,6 +85,7 @@ static bool fetch(struct key_source *source, struct failure *ret_failure) {
   bool good = source->is_url ? key_fetch_url(source->location, source->settings.timeout_ms, KEY_SOURCE_BYTES_MAX,
                                              &text, ret_failure)
                              : key_fetch_file(source->location, KEY_SOURCE_BYTES_MAX, &text, ret_failure);
+  atomic_store(&source->unreachable, !good);
   if (good && !jwt_keys_from_jwks(text_view(&text), &keys, &problem))
     good = failure_set(ret_failure, "%.150s: %.240s", source->location, problem.text);
   text_release(&text);
@@ -115,6 +120,10 @@ struct key_reference *key_source_acquire(struct key_source *source) {
   pthread_mutex_unlock(&source->mutex);
   return reference;
 }
+
+bool key_source_is_unreachable(const struct key_source *source) { return atomic_load(&source->unreachable); }
+
+uint64_t key_reference_generation(const struct key_reference *reference) { return reference->generation; }
 
 const struct jwt_keys *key_reference_keys(const struct key_reference *reference) { return reference->keys; }
 

@@ -31,6 +31,8 @@ MUST_USE bool key_source_open(const struct key_source_settings *settings, struct
                               struct failure *ret_failure);
 void key_source_free(struct key_source *source);
 bool key_source_is_url(const struct key_source *source);
+/* The last fetch brought no document at all: a file that is missing, a server that did not answer. */
+bool key_source_is_unreachable(const struct key_source *source);
 
 /* Fetches the keys and puts them in place of the old ones; blocks for at most the time-out (and for
  * that of a fetch under way on another thread). True too where nothing was done because the last
@@ -44,6 +46,8 @@ MUST_USE bool key_source_refresh_if_old(struct key_source *source, struct failur
 struct key_reference;
 struct key_reference *key_source_acquire(struct key_source *source);
 const struct jwt_keys *key_reference_keys(const struct key_reference *reference);
+/* A number that each set of keys of a source has for itself, from 1. */
+uint64_t key_reference_generation(const struct key_reference *reference);
 /* From any thread, also after the source was freed; NULL does nothing. */
 void key_reference_release(struct key_reference *reference);
 

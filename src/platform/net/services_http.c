@@ -160,7 +160,7 @@ static void read_answer(struct transfer *transfer, CURLcode code) {
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
   curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-  answer->elapsed_ms = elapsed_us / 1000;
+  answer->elapsed_us = elapsed_us;
   if (code == CURLE_OK) {
     answer->transport = TRANSPORT_ANSWERED;
     answer->status = (int)status;
