@@ -68,7 +68,7 @@ static void a_claim_is_taken_once(void **state) {
   struct world *world = *state;
   struct new_order first = {.number = 1, .claims = {"pay 1", "po 1"}};
   struct new_order second = {.number = 2, .claims = {"pay 2", "po 1"}};
-  struct new_order third = {.number = 3, .claims = {"pay 2"}};
+  struct new_order third = {.number = 3, .claims = {"pay 2", "pay 2"}};
   assert_int_equal(commit_one(world, decision_create(world, &first), &first).status, COMMIT_DONE);
   struct store_result result = commit_one(world, decision_create(world, &second), &second);
   assert_int_equal(result.status, COMMIT_CLAIM_TAKEN);

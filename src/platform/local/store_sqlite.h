@@ -51,7 +51,8 @@ struct store_sqlite_statistics {
 };
 
 /* Takes the data folder for this process alone, checks and migrates the database and starts the
- * writer. A database larger than 256 MiB is checked for damage in the background. */
+ * writer. A database larger than 256 MiB is checked for damage in the background, as long as the log
+ * does not grow too much meanwhile. */
 MUST_USE bool store_sqlite_open(const struct store_sqlite_options *options, struct store_sqlite **ret_store,
                                 struct failure *ret_failure);
 /* Finishes what was handed in, checkpoints, closes and gives the folder free. No call may be under

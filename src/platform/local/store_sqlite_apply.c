@@ -111,6 +111,7 @@ static int write_order(struct writer *writer, const struct prepared_commit *comm
 static int write_claims(struct writer *writer, const struct store_commit *commit, int64_t seq) {
   sqlite3_stmt *write = writer->statements[WRITE_CLAIM];
   for (size_t i = 0; i < commit->claim_count; i++) {
+    if (i > 0 && bytes_equal(commit->claims[i], commit->claims[0])) continue;
     bind_blob(write, 1, commit->claims[i].data, commit->claims[i].size);
     bind_int64(write, 2, seq);
     int code = statement_run(write);

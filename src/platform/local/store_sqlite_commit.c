@@ -42,7 +42,6 @@ static void prepare(const struct store_commit *commit, struct arena *arena, stru
   *ret_prepared = (struct prepared_commit){.commit = commit, .result = result};
   ensure(order_id_to_blob(order->id, ret_prepared->id));
   ensure(commit->claim_count <= STORE_CLAIMS_MAX && (commit->claim_count == 0 || order->revision == 1));
-  ensure(commit->claim_count < 2 || !bytes_equal(commit->claims[0], commit->claims[1]));
   ensure(order->status >= 0 && order->status < ORDER_STATUS_COUNT);
   ensure(order->content.channel >= 0 && order->content.channel < CHANNEL_COUNT);
   ret_prepared->state = text_of_state(order, arena);

@@ -9,6 +9,7 @@
 
 enum {
   CHECKPOINT_PAGES = 4096,      /* 16 MiB of WAL: a page changed often is written to its place once */
+  CHECK_LOG_PAGES_MAX = 65536,  /* 256 MiB */
   FLUSH_RETRY_US = 1000 * 1000, /* of settlements, after a failed transaction */
 };
 
@@ -205,6 +206,8 @@ static void checkpoint(struct store_sqlite *store) {
   int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
   bool whole = code == SQLITE_OK && in_log == moved;
   writer->checkpoint_at_pages = whole ? CHECKPOINT_PAGES : writer->wal_pages + CHECKPOINT_PAGES;
+  /* The check's long look keeps the log from beginning anew: better no check than a full disk. */
+  if (!whole && writer->wal_pages > CHECK_LOG_PAGES_MAX && store->check.db) sqlite3_interrupt(store->check.db);
   if (is_fatal(code)) end_process(store, "bringing the log into", code);
 }
 
