@@ -129,16 +129,20 @@ static size_t in_memory(struct fixture *f) {
   return count;
 }
 
+/* Until every settlement is written, and nothing is being written. */
 static void wait_for_flush(struct fixture *f) {
   struct queue_local *queue = (struct queue_local *)f->queue;
-  for (int i = 0; i < 200; i++) {
-    pthread_mutex_lock(&queue->mutex);
-    size_t dirty = queue->dirty_count;
-    pthread_mutex_unlock(&queue->mutex);
-    if (dirty == 0) break;
+  bool busy = true;
+  for (int i = 0; i < 1000 && busy; i++) {
     usleep(5000);
+    pthread_mutex_lock(&queue->mutex);
+    busy = queue->dirty_count > 0;
+    for (size_t j = 0; j < queue->bucket_count; j++)
+      for (const struct queue_item *item = queue->buckets[j]; item; item = item->hash_next)
+        busy |= item->in_write;
+    pthread_mutex_unlock(&queue->mutex);
   }
-  usleep(20000);
+  assert_false(busy);
 }
 
 static void first_in_first_out_across_the_disk(void **state) {
