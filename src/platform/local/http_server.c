@@ -1,6 +1,7 @@
 #include "platform/local/http_server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include "platform/local/http_server_parts.h"
 
 /* Beside the request's header: what libmicrohttpd keeps of it, and the answer's header. */
-enum { POOL_OVERHEAD_BYTES = 4 * 1024 };
+enum { POOL_OVERHEAD_BYTES = 4 * 1024, TRIM_AFTER_CONNECTIONS = 500 };
 
 int64_t http_now_us(void) {
   struct timespec now;
@@ -121,6 +122,16 @@ static int64_t time_to_wait(struct http_server *server, int64_t timers_ms) {
   return sooner(timers_ms, 60000);
 }
 
+/* After a spike glibc keeps the connections' memory for itself; an idle server needs none of it. */
+static void give_memory_back(struct http_server *server) {
+  if (server->connection_count > server->connection_peak) server->connection_peak = server->connection_count;
+  if (server->connection_count > 0 || server->connection_peak < TRIM_AFTER_CONNECTIONS) return;
+  server->connection_peak = 0;
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 /* One turn: wait, accept, resume, let libmicrohttpd read and write, hand over what was opened. */
 static void turn(struct http_server *server, int64_t timers_ms) {
   int64_t now_ms = http_now_ms();
@@ -139,6 +150,7 @@ static void turn(struct http_server *server, int64_t timers_ms) {
   if (ready > 0 && fds[2].revents) http_listener_accept(server);
   MHD_run(server->daemon);
   if (server->opened.count > 0) http_queue_push(&server->work, &server->opened);
+  give_memory_back(server);
 }
 
 static int64_t run_timers(struct http_server *server) {

@@ -12,6 +12,8 @@
  *             and its connection closed, so that nothing after it is ever taken for a request.
  * Deadlines   Absolute, not since the last byte: a client that sends or reads one byte at a time is
  *             cut off all the same.
+ * Bodies      HEAD, 204 and 304 go without one. A 304 should come from the gateway with the body of
+ *             the 200, for its length is told (RFC 9110 section 8.6).
  *
  * Several servers may run in one process, over one gateway or several. */
 #ifndef PLATFORM_LOCAL_HTTP_SERVER_H

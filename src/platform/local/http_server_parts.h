@@ -158,7 +158,7 @@ struct http_server {
 
   /* the loop thread's */
   struct http_connections deadlines[HTTP_DEADLINE_COUNT];
-  size_t connection_count;
+  size_t connection_count, connection_peak;
   int64_t body_bytes;
   struct http_calls opened;  /* to be queued for a worker after this turn */
   struct http_call *pool;

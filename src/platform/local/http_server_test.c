@@ -48,6 +48,23 @@ static void test_pipelining(void **state) {
   http_server_free(server);
 }
 
+/* RFC 9110 section 8.6: 204 has no Content-Length, and that of 304 would be the 200's. */
+static void test_answers_without_body(void **state) {
+  (void)state;
+  struct http_server *server = start_server(NULL);
+  int fd = client_connect(server);
+  struct client_answer *answer = client_ask(fd, GET("/status/204"));
+  assert_answer(answer, 204, "");
+  assert_null(strcasestr(answer->text, "Content-Length"));
+  client_send_text(fd, GET("/status/304"));
+  answer = client_read(fd, false);
+  assert_answer(answer, 304, "");
+  assert_non_null(strstr(answer->text, "Content-Length: 10\r\n"));
+  assert_answer(client_ask(fd, GET("/now")), 200, "GET /now? 0\n");
+  close(fd);
+  http_server_free(server);
+}
+
 static void test_expect_continue(void **state) {
   (void)state;
   struct http_server *server = start_server(NULL);
@@ -175,6 +192,7 @@ static void test_addresses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_get_and_post),  cmocka_unit_test(test_pipelining),
+                                     cmocka_unit_test(test_answers_without_body),
                                      cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_body_sizes),
                                      cmocka_unit_test(test_many_connections), cmocka_unit_test(test_keys),
                                      cmocka_unit_test(test_addresses)};

@@ -2,6 +2,7 @@
  *
  *   /now          answered by gateway_open: the method, the target, the body's size
  *   /serve        answered by gateway_serve: the same
+ *   /status/<n>   answered with that status; 304 with the body that is not to be sent
  *   /slow         the same, while fake.blocked is set it waits
  *   /keys         needs keys until gateway_refresh_keys was called fake.keys_needed times
  *   /hold/<name>  held until fake.final_ids has it (a name is filled up to an id) */
@@ -85,6 +86,13 @@ enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exch
   return GATEWAY_SERVE;
 }
 
+static void fake_status(struct exchange *exchange) {
+  unsigned long long status = 0;
+  (void)bytes_to_uint64(bytes_slice(exchange->request.path, 8, exchange->request.path.size), &status);
+  exchange->response.status = (int)status;
+  if (status == 304) exchange->response.body = BYTES("of the 200");
+}
+
 static bool is_final(const char *id) {
   for (int i = 0; i < atomic_load(&fake.final_count); i++)
     if (memcmp(fake.final_ids[i], id, ORDER_ID_CHARACTERS) == 0) return true;
@@ -94,6 +102,10 @@ static bool is_final(const char *id) {
 static void fake_serve(struct exchange *exchange) {
   struct bytes path = exchange->request.path;
   while (bytes_equal(path, BYTES("/slow")) && atomic_load(&fake.blocked)) pause_ms(1);
+  if (bytes_starts_with(path, BYTES("/status/"))) {
+    fake_status(exchange);
+    return;
+  }
   if (!bytes_starts_with(path, BYTES("/hold/"))) {
     fake_answer(exchange, "");
     return;
