@@ -23,7 +23,7 @@ bench: release
 	@bench/run
 
 format:
-	@script/test format --fix; true # $$(git ls-files '*.c' '*.h')
+	@script/test format -i
 
 clean:
 	@rm -rf build
