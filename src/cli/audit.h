@@ -88,7 +88,7 @@ struct bytes audit_difference(const struct json *sent, const struct json *stored
 
 /* audit_judge.c */
 enum audit_violation { AUDIT_LOST, AUDIT_DUPLICATED, AUDIT_HALF_FINISHED, AUDIT_FOREIGN, AUDIT_VIOLATION_COUNT };
-enum { AUDIT_EXAMPLES_MAX = 20, AUDIT_CODES_MAX = 32 };
+enum { AUDIT_EXAMPLES_EACH = 5, AUDIT_EXAMPLES_MAX = AUDIT_EXAMPLES_EACH * AUDIT_VIOLATION_COUNT, AUDIT_CODES_MAX = 32 };
 
 struct audit_verdict {
   uint64_t attempted, acknowledged, refused, unanswered;

@@ -12,8 +12,7 @@ __attribute__((format(printf, 4, 5))) static void convict(struct judge *judge, e
                                                           struct bytes who, const char *format, ...) {
   struct audit_verdict *verdict = judge->verdict;
   char why[300];
-  verdict->violations[violation]++;
-  if (verdict->example_count == AUDIT_EXAMPLES_MAX) return;
+  if (++verdict->violations[violation] > AUDIT_EXAMPLES_EACH) return;
   va_list values;
   va_start(values, format);
   vsnprintf(why, sizeof why, format, values);
