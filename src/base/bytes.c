@@ -90,6 +90,12 @@ bool bytes_count_code_points(struct bytes text, size_t *ret_count) {
   const unsigned char *at = (const unsigned char *)text.data;
   size_t count = 0;
   for (size_t i = 0; i < text.size; count++) {
+    uint64_t eight; /* ASCII goes by eights */
+    while (i + 8 <= text.size && (memcpy(&eight, at + i, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) {
+      i += 8;
+      count += 8;
+    }
+    if (i == text.size) break;
     size_t size = code_point_size(at + i, text.size - i);
     if (size == 0) return false;
     i += size;

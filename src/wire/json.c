@@ -172,6 +172,12 @@ static bool parse_with(yajl_handle handle, struct bytes text, size_t *ret_at) {
 
 bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, struct bytes *ret_detail) {
   struct reader reader = {.arena = arena};
+  size_t code_points;
+  /* yajl lets encoded surrogates and overlong forms pass. */
+  if (!bytes_count_code_points(text, &code_points)) {
+    *ret_detail = BYTES("not UTF-8");
+    return false;
+  }
   size_t at = find_lone_surrogate(text);
   if (at < text.size) {
     *ret_detail = arena_printf(arena, "a lone surrogate at byte %zu", at);
@@ -179,6 +185,7 @@ bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, 
   }
   yajl_handle handle = yajl_alloc(&callbacks, NULL, &reader);
   if (!handle) panic("out of memory");
+  yajl_config(handle, yajl_dont_validate_strings, 1);
   bool good = parse_with(handle, text, &at) && reader.root && reader.depth == 0;
   yajl_free(handle);
   if (!good) {
