@@ -223,7 +223,7 @@ static enum MHD_Result begin_reading(struct http_server *server, struct http_cal
   const char *detail;
   struct http_request *request = &call->exchange.request;
   read_header(call, method);
-  bool is_http_1_0 = strcmp(version, "HTTP/1.1") != 0;
+  bool is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
   if (!http_check_header(request, is_http_1_0, server->settings.header_bytes_max, &framing, &problem, &detail))
     return refuse_header(server, call, problem, detail);
   call->state = CALL_READING;
