@@ -3,8 +3,9 @@
  *
  *   store_bench FOLDER [THREADS [BATCH [SECONDS]]]
  *
- * Prints creates per second and CPU microseconds per create, of the process and of the rest but the
- * writer (the callers' part). FOLDER is made where it is missing, and used as it is otherwise. */
+ * Prints creates per second and CPU microseconds per create: of the callers' threads, and of the rest,
+ * which is the writer (in a database over 256 MiB also the check for damage, at first). FOLDER is made
+ * where it is missing, and used as it is otherwise. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -70,7 +70,7 @@ static int tear_down(void **state) {
   return code;
 }
 
-/* An order with one message; the number is the order's, in attempts' place nothing else tells it. */
+/* An order with one message, whose dispatch_version counts them in the order of their making. */
 static struct decision *decide(struct fixture *f, enum message_kind kind, int64_t due_ms, int64_t deadline_ms) {
   struct decision *decision = ARENA_NEW(&f->arena, struct decision);
   uint8_t blob[ORDER_ID_BLOB_BYTES] = {0};
