@@ -21,37 +21,74 @@ static const int64_t ledger_bytes_max = INT64_C(16) * 1024 * 1024 * 1024;
 
 #define AT(member) offsetof(struct settings, member)
 static const struct option options[] = {
-    {.name = "ledger", .type = OPTION_TEXT, .offset_bytes = AT(ledger), .value_name = "FILE", .required = true,
-     .no_variable = true, .help = "What spillway surge wrote."},
-    {.name = "url", .type = OPTION_URL, .offset_bytes = AT(url), .default_text = "http://127.0.0.1:8080",
+    {.name = "ledger",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(ledger),
+     .value_name = "FILE",
+     .required = true,
+     .no_variable = true,
+     .help = "What spillway surge wrote."},
+    {.name = "url",
+     .type = OPTION_URL,
+     .offset_bytes = AT(url),
+     .default_text = "http://127.0.0.1:8080",
      .help = "The server; http:// only."},
-    {.name = "sandbox-url", .type = OPTION_URL, .offset_bytes = AT(sandbox_url), .default_text = "http://127.0.0.1:9090",
+    {.name = "sandbox-url",
+     .type = OPTION_URL,
+     .offset_bytes = AT(sandbox_url),
+     .default_text = "http://127.0.0.1:9090",
      .help = "The sandbox whose /ledger tells what was applied."},
-    {.name = "secret-file", .type = OPTION_TEXT, .offset_bytes = AT(secret_file), .value_name = "FILE",
+    {.name = "secret-file",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(secret_file),
+     .value_name = "FILE",
      .help = "The server's JWT secret: an operator token is minted with it."},
-    {.name = "token-file", .type = OPTION_TEXT, .offset_bytes = AT(token_file), .value_name = "FILE",
+    {.name = "token-file",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(token_file),
+     .value_name = "FILE",
      .help = "A token with the scope orders:operate, instead."},
-    {.name = "issuer", .type = OPTION_TEXT, .offset_bytes = AT(issuer), .help = "The iss claim of a minted token."},
-    {.name = "audience", .type = OPTION_TEXT, .offset_bytes = AT(audience), .help = "The aud claim of a minted token."},
-    {.name = "wait", .type = OPTION_DURATION, .offset_bytes = AT(wait_ms), .default_text = "60s", .no_variable = true,
+    {.name = "issuer",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(issuer),
+     .help = "The iss claim of a minted token."},
+    {.name = "audience",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(audience),
+     .help = "The aud claim of a minted token."},
+    {.name = "wait",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(wait_ms),
+     .default_text = "60s",
+     .no_variable = true,
      .help = "The quiet period: how long to wait for orders that are not final. It ends as soon as all are."},
-    {.name = "patience", .type = OPTION_DURATION, .offset_bytes = AT(patience_ms), .default_text = "60s",
-     .no_variable = true, .help = "How long to ask again where the server gives no answer, 429 or 5xx."},
+    {.name = "patience",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(patience_ms),
+     .default_text = "60s",
+     .no_variable = true,
+     .help = "How long to ask again where the server gives no answer, 429 or 5xx."},
 };
 
 static const struct option_table table = {
     .command = "audit",
     .synopsis = "spillway audit --ledger FILE --secret-file FILE [OPTION]…",
     .summary =
-        "holds a surge's ledger against the server and the sandbox. It reads every order attempted and every order "
-        "stored since the ledger began, compares them, and compares them with every effect the services applied.\n"
-        "lost: acknowledged, but not in the store or with other content. duplicated: an effect applied twice, or two "
-        "orders for one key or payment. half-finished: not final after the quiet period and not in attention, or "
+        "holds a surge's ledger against the server and the sandbox. It reads every order attempted and every "
+        "order "
+        "stored since the ledger began, compares them, and compares them with every effect the services "
+        "applied.\n"
+        "lost: acknowledged, but not in the store or with other content. duplicated: an effect applied twice, "
+        "or two "
+        "orders for one key or payment. half-finished: not final after the quiet period and not in attention, "
+        "or "
         "final with effects that do not match. foreign: stored but never attempted, or stored though refused.",
     .options = options,
     .count = COUNT_OF(options),
-    .epilogue = "EXAMPLES\n    spillway audit --ledger surge.jsonl --secret-file secret --wait 2m\n\n"
-                "EXIT STATUS\n    0 the last four columns are zero, 1 they are not, 2 used wrongly or it could not ask.\n",
+    .epilogue =
+        "EXAMPLES\n    spillway audit --ledger surge.jsonl --secret-file secret --wait 2m\n\n"
+        "EXIT STATUS\n    0 the last four columns are zero, 1 they are not, 2 used wrongly or it could not "
+        "ask.\n",
 };
 
 /* The last line may be cut off where the surge was killed; any other must be whole. */
@@ -96,7 +133,8 @@ static bool ask_server(const struct settings *settings, struct bytes token, stru
   return good;
 }
 
-static bool ask_sandbox(const struct settings *settings, struct audit_world *world, struct failure *ret_failure) {
+static bool ask_sandbox(const struct settings *settings, struct audit_world *world,
+                        struct failure *ret_failure) {
   struct client_settings client = {
       .url = settings->sandbox_url, .connections_max = 1, .timeout_ms = 300000, .body_bytes_max = SIZE_MAX / 4};
   struct audit_fetch fetch = {.world = world, .patience_ms = settings->patience_ms};
@@ -126,9 +164,12 @@ static int run(const struct settings *settings, struct audit_world *world) {
 int command_audit(int argument_count, char **arguments) {
   struct settings settings = {0};
   switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   struct audit_world world;
   audit_world_init(&world);

@@ -20,12 +20,12 @@ enum audit_outcome { AUDIT_UNANSWERED, AUDIT_ACKNOWLEDGED, AUDIT_REFUSED };
 /* One key of the ledger. */
 struct audit_attempt {
   struct bytes key, customer, payment, purchase_order;
-  struct bytes body;      /* what was sent; empty where the ledger was cut off within it */
+  struct bytes body; /* what was sent; empty where the ledger was cut off within it */
   enum audit_outcome outcome;
-  struct bytes id;        /* of the order acknowledged */
-  struct bytes other_id;  /* a second, different one: there must be none */
-  struct bytes code;      /* of the refusal */
-  int64_t order;          /* the stored order that matches; -1: none */
+  struct bytes id;       /* of the order acknowledged */
+  struct bytes other_id; /* a second, different one: there must be none */
+  struct bytes code;     /* of the refusal */
+  int64_t order;         /* the stored order that matches; -1: none */
 };
 
 struct audit_tally {
@@ -41,8 +41,8 @@ struct audit_step {
 /* One order of the store, or one id that was acknowledged. */
 struct audit_order {
   struct bytes id;
-  bool found;              /* the server has it */
-  bool readable;           /* and its answer made sense */
+  bool found;    /* the server has it */
+  bool readable; /* and its answer made sense */
   enum order_status status;
   bool has_payment;
   struct audit_step steps[STEP_COUNT];
@@ -61,7 +61,7 @@ struct audit_world {
   struct key_index by_key, by_payment, by_purchase; /* to attempts */
   struct audit_order *orders;
   size_t order_count, order_capacity;
-  struct key_index by_id; /* to orders */
+  struct key_index by_id;   /* to orders */
   uint64_t strange_effects; /* of orders that are not in the store */
   struct bytes strange_example;
 };
@@ -87,8 +87,18 @@ MUST_USE bool audit_take_effect(struct audit_world *world, struct bytes line);
 struct bytes audit_difference(const struct json *sent, const struct json *stored, struct arena *arena);
 
 /* audit_judge.c */
-enum audit_violation { AUDIT_LOST, AUDIT_DUPLICATED, AUDIT_HALF_FINISHED, AUDIT_FOREIGN, AUDIT_VIOLATION_COUNT };
-enum { AUDIT_EXAMPLES_EACH = 5, AUDIT_EXAMPLES_MAX = AUDIT_EXAMPLES_EACH * AUDIT_VIOLATION_COUNT, AUDIT_CODES_MAX = 32 };
+enum audit_violation {
+  AUDIT_LOST,
+  AUDIT_DUPLICATED,
+  AUDIT_HALF_FINISHED,
+  AUDIT_FOREIGN,
+  AUDIT_VIOLATION_COUNT
+};
+enum {
+  AUDIT_EXAMPLES_EACH = 5,
+  AUDIT_EXAMPLES_MAX = AUDIT_EXAMPLES_EACH * AUDIT_VIOLATION_COUNT,
+  AUDIT_CODES_MAX = 32
+};
 
 struct audit_verdict {
   uint64_t attempted, acknowledged, refused, unanswered;

@@ -3,12 +3,17 @@
 static bool is_nothing(const struct json *value) {
   if (!value) return true;
   switch (value->type) {
-    case JSON_NULL: return true;
-    case JSON_BOOLEAN: return !value->boolean;
-    case JSON_NUMBER: return bytes_equal_string(value->text, "0");
-    case JSON_STRING: return value->text.size == 0;
+    case JSON_NULL:
+      return true;
+    case JSON_BOOLEAN:
+      return !value->boolean;
+    case JSON_NUMBER:
+      return bytes_equal_string(value->text, "0");
+    case JSON_STRING:
+      return value->text.size == 0;
     case JSON_ARRAY:
-    case JSON_OBJECT: break;
+    case JSON_OBJECT:
+      break;
   }
   return value->count == 0;
 }

@@ -80,9 +80,11 @@ static bool get_json(struct audit_fetch *fetch, struct bytes path, const struct 
     bool parsed = json_parse(text_view(&body), &fetch->world->scratch, &json, &detail);
     if (status != 200) {
       struct bytes why = parsed ? json_member_text(json, "detail") : detail;
-      good = failure_set(ret_failure, "GET %.*s answered %d: %.*s", BYTES_PRINTF(path), status, BYTES_PRINTF(why));
+      good =
+          failure_set(ret_failure, "GET %.*s answered %d: %.*s", BYTES_PRINTF(path), status, BYTES_PRINTF(why));
     } else if (!parsed) {
-      good = failure_set(ret_failure, "GET %.*s: the answer is no JSON: %.*s", BYTES_PRINTF(path), BYTES_PRINTF(detail));
+      good = failure_set(ret_failure, "GET %.*s: the answer is no JSON: %.*s", BYTES_PRINTF(path),
+                         BYTES_PRINTF(detail));
     }
   }
   text_release(&body);
@@ -140,7 +142,8 @@ bool audit_fetch_ids(struct audit_fetch *fetch, struct failure *ret_failure) {
     struct bytes cursor = percent_encode(json_member_text(page, "next_cursor"), &world->scratch);
     more = cursor.size > 0;
     int size = snprintf(rest, sizeof rest, "&limit=%d&cursor=%.*s", PAGE, BYTES_PRINTF(cursor));
-    if (size < 0 || (size_t)size >= sizeof rest) return failure_set(ret_failure, "the server's cursor is too long");
+    if (size < 0 || (size_t)size >= sizeof rest)
+      return failure_set(ret_failure, "the server's cursor is too long");
   }
   for (size_t i = 0; i < world->attempt_count; i++)
     if (world->attempts[i].id.size) (void)audit_order_of(world, world->attempts[i].id);

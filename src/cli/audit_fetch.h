@@ -2,15 +2,15 @@
 #ifndef CLI_AUDIT_FETCH_H
 #define CLI_AUDIT_FETCH_H
 
-#include "cli/audit.h"
 #include "base/text.h"
+#include "cli/audit.h"
 #include "cli/client.h"
 
 struct audit_fetch {
   struct client *client;
-  struct bytes token;     /* empty: none is sent */
+  struct bytes token; /* empty: none is sent */
   struct audit_world *world;
-  int64_t patience_ms;    /* how long one thing is asked for again while there is no good answer */
+  int64_t patience_ms; /* how long one thing is asked for again while there is no good answer */
 };
 
 /* Asks until it is 2xx or 4xx (other than 408, 425, 429) or the patience is over. `ret_body` is on

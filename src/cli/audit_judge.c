@@ -44,7 +44,8 @@ static void judge_acknowledged(struct judge *judge, const struct audit_attempt *
     convict(judge, AUDIT_LOST, attempt->id, "acknowledged for key %.*s, but not in the store",
             BYTES_PRINTF(attempt->key));
   else if (order->attempt < 0 || &world->attempts[order->attempt] != attempt)
-    convict(judge, AUDIT_LOST, attempt->id, "acknowledged for key %.*s, but stored with another payment or purchase order",
+    convict(judge, AUDIT_LOST, attempt->id,
+            "acknowledged for key %.*s, but stored with another payment or purchase order",
             BYTES_PRINTF(attempt->key));
   else if (order->difference.size)
     convict(judge, AUDIT_LOST, attempt->id, "stored with other content than was sent, at %.*s",
@@ -63,11 +64,13 @@ static void judge_attempt(struct judge *judge, const struct audit_attempt *attem
       verdict->refused++;
       count_code(verdict, attempt->code);
       break;
-    case AUDIT_UNANSWERED: verdict->unanswered++; break;
+    case AUDIT_UNANSWERED:
+      verdict->unanswered++;
+      break;
   }
   if (attempt->other_id.size)
-    convict(judge, AUDIT_DUPLICATED, attempt->id, "key %.*s was also acknowledged as %.*s", BYTES_PRINTF(attempt->key),
-            BYTES_PRINTF(attempt->other_id));
+    convict(judge, AUDIT_DUPLICATED, attempt->id, "key %.*s was also acknowledged as %.*s",
+            BYTES_PRINTF(attempt->key), BYTES_PRINTF(attempt->other_id));
 }
 
 /* The sandbox's references are three letters, a dash and digits; others were given by a person who
@@ -75,7 +78,8 @@ static void judge_attempt(struct judge *judge, const struct audit_attempt *attem
 static bool is_by_hand(struct bytes reference) {
   unsigned long long number;
   if (reference.size == 0) return false;
-  return !(reference.size > 4 && reference.data[3] == '-' && bytes_to_uint64(bytes_slice(reference, 4, reference.size), &number));
+  return !(reference.size > 4 && reference.data[3] == '-' &&
+           bytes_to_uint64(bytes_slice(reference, 4, reference.size), &number));
 }
 
 static bool is_skipped(const struct audit_step *step) { return bytes_equal_string(step->state, "skipped"); }
@@ -102,7 +106,8 @@ static const char *judge_refund(const struct audit_order *order) {
   if (order->has_payment && refund->count == 0) return "money was taken and not refunded";
   if (record->count && refund->count == 0) return "recorded and not refunded";
   if (!order->has_payment && record->count == 0 && refund->count) return "refunded, but no money was taken";
-  if (refund->count && refund->recorded != SAID_NOTHING && (refund->recorded == SAID_RECORDED) != (record->count > 0))
+  if (refund->count && refund->recorded != SAID_NOTHING &&
+      (refund->recorded == SAID_RECORDED) != (record->count > 0))
     return "the refund says otherwise than the books whether the order was recorded";
   return NULL;
 }
@@ -114,8 +119,10 @@ static const char *judge_reversed(const struct audit_order *order) {
     if (step_rules[i].undo_returns_money || is_skipped(step) || is_by_hand(step->reference) ||
         is_by_hand(step->undo_reference))
       continue;
-    uint32_t done = order->effects[step_rules[i].command].count, undone = order->effects[step_rules[i].undo].count;
-    if (done && !undone) return i == STEP_RESERVE ? "keeps its stock: reserved, not released" : "shipped, not recalled";
+    uint32_t done = order->effects[step_rules[i].command].count,
+             undone = order->effects[step_rules[i].undo].count;
+    if (done && !undone)
+      return i == STEP_RESERVE ? "keeps its stock: reserved, not released" : "shipped, not recalled";
     if (!done && undone) return "a step was undone that was never done";
   }
   return judge_refund(order);

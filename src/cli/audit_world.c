@@ -44,10 +44,12 @@ static struct bytes kept(struct audit_world *world, const struct json *object, c
  * is not known where no answer came. */
 static int64_t attempt_of(struct audit_world *world, const struct json *json) {
   struct bytes payment = json_member_text(json_member(json, "payment"), "reference");
-  struct bytes purchase = json_member_text(json, "purchase_order"), customer = json_member_text(json, "customer");
+  struct bytes purchase = json_member_text(json, "purchase_order"),
+               customer = json_member_text(json, "customer");
   int64_t found = payment.size ? key_index_find(&world->by_payment, payment) : KEY_INDEX_NONE;
   if (found != KEY_INDEX_NONE || purchase.size == 0) return found;
-  struct bytes both = arena_printf(&world->scratch, "%.*s\n%.*s", BYTES_PRINTF(customer), BYTES_PRINTF(purchase));
+  struct bytes both =
+      arena_printf(&world->scratch, "%.*s\n%.*s", BYTES_PRINTF(customer), BYTES_PRINTF(purchase));
   found = key_index_find(&world->by_purchase, both);
   if (found != KEY_INDEX_NONE) return found;
   /* With one token for all customers the order is the token's, and the number is unique by run. */

@@ -75,7 +75,8 @@ static void list_remove(struct connection_list *list, struct connection *connect
     list->last = connection->before;
 }
 
-bool client_new(const struct client_settings *settings, struct client **ret_client, struct failure *ret_failure) {
+bool client_new(const struct client_settings *settings, struct client **ret_client,
+                struct failure *ret_failure) {
   if (!descriptors_reserve(settings->connections_max, ret_failure)) return false;
   struct client *client = calloc(1, sizeof *client);
   if (!client) panic("out of memory");
@@ -126,9 +127,15 @@ void client_free(struct client *client) {
   free(client);
 }
 
-struct bytes client_host(const struct client *client) { return client->address.host; }
-struct bytes client_base_path(const struct client *client) { return client->address.base_path; }
-struct client_counts client_count(const struct client *client) { return client->counts; }
+struct bytes client_host(const struct client *client) {
+  return client->address.host;
+}
+struct bytes client_base_path(const struct client *client) {
+  return client->address.base_path;
+}
+struct client_counts client_count(const struct client *client) {
+  return client->counts;
+}
 
 /* Off its connection, before it is told. */
 static struct request *take_request(struct client *client, struct connection *connection) {
@@ -172,8 +179,8 @@ static void fail(struct client *client, struct connection *connection, const cha
 static void send_more(struct client *client, struct connection *connection) {
   struct bytes message = connection->request->message;
   while (connection->sent < message.size) {
-    ssize_t sent = send(connection->descriptor, message.data + connection->sent, message.size - connection->sent,
-                        MSG_NOSIGNAL);
+    ssize_t sent = send(connection->descriptor, message.data + connection->sent,
+                        message.size - connection->sent, MSG_NOSIGNAL);
     if (sent >= 0) {
       connection->sent += (size_t)sent;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -203,7 +210,8 @@ static struct connection *open_connection(struct client *client) {
   (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   int result = connect(descriptor, (struct sockaddr *)&client->address.address, client->address.size);
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
-  if ((result != 0 && errno != EINPROGRESS) || epoll_ctl(client->epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+  if ((result != 0 && errno != EINPROGRESS) ||
+      epoll_ctl(client->epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
     close(descriptor);
     return NULL;
   }
@@ -273,8 +281,10 @@ static void serve_waiting(struct client *client) {
 static void answer_complete(struct client *client, struct connection *connection) {
   struct http_reader *reader = &connection->reader;
   bool keep = !reader->close && connection->sent == connection->request->message.size;
-  struct client_answer answer = {
-      .status = reader->status, .sent = true, .body = text_view(&reader->body), .retry_after_s = reader->retry_after_s};
+  struct client_answer answer = {.status = reader->status,
+                                 .sent = true,
+                                 .body = text_view(&reader->body),
+                                 .retry_after_s = reader->retry_after_s};
   /* The body lives in the connection's reader: it is in no list until it was told. */
   tell(client, take_request(client, connection), &answer);
   if (!keep) {

@@ -21,9 +21,8 @@ bool client_address_find(const char *url, struct arena *arena, struct client_add
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
   int error = getaddrinfo(arena_string(arena, host), port, &hints, &found);
   if (error) return failure_set(ret_failure, "cannot look up %s: %s", url, gai_strerror(error));
-  *ret_address = (struct client_address){.size = found->ai_addrlen,
-                                         .host = arena_copy(arena, authority),
-                                         .base_path = arena_copy(arena, path)};
+  *ret_address = (struct client_address){
+      .size = found->ai_addrlen, .host = arena_copy(arena, authority), .base_path = arena_copy(arena, path)};
   memcpy(&ret_address->address, found->ai_addr, found->ai_addrlen);
   freeaddrinfo(found);
   return true;
@@ -37,6 +36,7 @@ bool descriptors_reserve(size_t count, struct failure *ret_failure) {
   limit.rlim_cur = wanted;
   if (limit.rlim_max < wanted) limit.rlim_max = wanted;
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return true;
-  return failure_set(ret_failure, "%zu connections need more open files than allowed; raise it with ulimit -n %llu",
-                     count, (unsigned long long)wanted);
+  return failure_set(ret_failure,
+                     "%zu connections need more open files than allowed; raise it with ulimit -n %llu", count,
+                     (unsigned long long)wanted);
 }

@@ -73,8 +73,10 @@ static void a_number_of_orders_gives_the_duration(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(small_values_are_exact),  cmocka_unit_test(large_values_are_within_one_percent),
-      cmocka_unit_test(out_of_range_is_clamped), cmocka_unit_test(a_spike_keeps_its_shape),
+      cmocka_unit_test(small_values_are_exact),
+      cmocka_unit_test(large_values_are_within_one_percent),
+      cmocka_unit_test(out_of_range_is_clamped),
+      cmocka_unit_test(a_spike_keeps_its_shape),
       cmocka_unit_test(a_number_of_orders_gives_the_duration),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

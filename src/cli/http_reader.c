@@ -68,7 +68,9 @@ static void end_head(struct http_reader *reader) {
   } else if (reader->chunked) {
     reader->state = READER_CHUNK_SIZE;
   } else if (reader->has_length) {
-    reader->state = reader->left > reader->body_bytes_max ? READER_BROKEN : reader->left ? READER_BODY : READER_DONE;
+    reader->state = reader->left > reader->body_bytes_max ? READER_BROKEN
+                    : reader->left                        ? READER_BODY
+                                                          : READER_DONE;
   } else {
     reader->state = READER_UNTIL_CLOSE;
     reader->close = true;
@@ -80,7 +82,10 @@ static void take_chunk_size(struct http_reader *reader, struct bytes line) {
   size_t digits = 0;
   for (; digits < line.size; digits++) {
     char c = line.data[digits];
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) break;
     if (size > reader->body_bytes_max) break;
     size = size * 16 + (uint64_t)digit;
@@ -96,15 +101,21 @@ static void take_chunk_size(struct http_reader *reader, struct bytes line) {
 static void take_line(struct http_reader *reader, struct bytes line) {
   if (line.size && line.data[line.size - 1] == '\r') line.size--;
   switch (reader->state) {
-    case READER_STATUS_LINE: take_status_line(reader, line); break;
+    case READER_STATUS_LINE:
+      take_status_line(reader, line);
+      break;
     case READER_HEADER:
       if (line.size)
         take_header(reader, line);
       else
         end_head(reader);
       break;
-    case READER_CHUNK_SIZE: take_chunk_size(reader, line); break;
-    case READER_CHUNK_END: reader->state = line.size ? READER_BROKEN : READER_CHUNK_SIZE; break;
+    case READER_CHUNK_SIZE:
+      take_chunk_size(reader, line);
+      break;
+    case READER_CHUNK_END:
+      reader->state = line.size ? READER_BROKEN : READER_CHUNK_SIZE;
+      break;
     case READER_TRAILER:
       if (line.size == 0) reader->state = READER_DONE;
       break;
@@ -112,7 +123,8 @@ static void take_line(struct http_reader *reader, struct bytes line) {
     case READER_UNTIL_CLOSE:
     case READER_CHUNK_DATA:
     case READER_DONE:
-    case READER_BROKEN: break;
+    case READER_BROKEN:
+      break;
   }
 }
 

@@ -10,14 +10,14 @@
 enum http_reader_state {
   READER_STATUS_LINE,
   READER_HEADER,
-  READER_BODY,       /* `left` bytes are to come */
+  READER_BODY, /* `left` bytes are to come */
   READER_UNTIL_CLOSE,
   READER_CHUNK_SIZE,
   READER_CHUNK_DATA,
   READER_CHUNK_END,
   READER_TRAILER,
   READER_DONE,
-  READER_BROKEN,     /* not HTTP, or a line or body over its limit */
+  READER_BROKEN, /* not HTTP, or a line or body over its limit */
 };
 
 enum { READER_LINE_BYTES_MAX = 16 * 1024 };

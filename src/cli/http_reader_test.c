@@ -22,8 +22,10 @@ static const struct {
     {"HTTP/1.1 202 Accepted\r\ncontent-length:0\r\nConnection: close\r\n\r\n", 202, "", true, false, false, -1},
     {"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 503, "", false, false, false, 7},
     {"HTTP/1.1 204 No Content\r\n\r\n", 204, "", false, false, false, -1},
-    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx", 201, "x", false, false, false, -1},
-    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n",
+    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx", 201, "x", false, false,
+     false, -1},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: "
+     "t\r\n\r\n",
      200, "abc0123456789", false, false, false, -1},
     {"HTTP/1.1 200 OK\r\n\r\nto the end", 200, "to the end", true, false, true, -1},
     {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, "x", true, false, false, -1},
@@ -33,7 +35,8 @@ static const struct {
     {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 0, NULL, false, true, false, -1},
     {"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", 0, NULL, false, true, false, -1},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 0, NULL, false, true, false, -1},
-    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", 0, NULL, false, true, false, -1},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", 0, NULL, false, true, false,
+     -1},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", 0, NULL, false, true, false, -1},
     {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", 0, NULL, false, true, true, -1},
 };

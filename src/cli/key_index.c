@@ -24,7 +24,8 @@ static void grow(struct key_index *index) {
   larger.slots = calloc(larger.capacity, sizeof *larger.slots);
   if (!larger.slots) panic("out of memory");
   for (size_t i = 0; i < index->capacity; i++)
-    if (index->slots[i].value_plus_one) *slot_of(&larger, index->slots[i].key, index->slots[i].hash) = index->slots[i];
+    if (index->slots[i].value_plus_one)
+      *slot_of(&larger, index->slots[i].key, index->slots[i].hash) = index->slots[i];
   free(index->slots);
   *index = larger;
 }

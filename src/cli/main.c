@@ -8,7 +8,8 @@
 
 static const struct cli_command commands[] = {
     {"serve", "takes orders over HTTP and carries them out", command_serve},
-    {"orders", "lists, shows, cancels orders; retries and skips steps, against a running server", command_orders},
+    {"orders", "lists, shows, cancels orders; retries and skips steps, against a running server",
+     command_orders},
     {"sandbox", "stand-ins for inventory, accounting and fulfilment, with faults on request", command_sandbox},
     {"surge", "a coupon spike of real orders, as load", command_surge},
     {"audit", "holds what a surge sent against what the server and the services did", command_audit},
@@ -23,12 +24,15 @@ static const struct cli_command *command_find(const char *name) {
 }
 
 static int print_help(void) {
-  printf("NAME\n    spillway - takes orders, keeps every one, and carries it through three services\n\n"
-         "SYNOPSIS\n    spillway COMMAND [OPTION]…\n    spillway help COMMAND\n\nCOMMANDS\n");
-  for (size_t i = 0; i < COUNT_OF(commands); i++) printf("    %-9s %s\n", commands[i].name, commands[i].summary);
-  printf("\nSettings come from flags (--listen) or the environment (SPILLWAY_LISTEN); the flag wins.\n"
-         "\nEXAMPLES\n    spillway sandbox &\n    spillway help serve\n"
-         "\nEXIT STATUS\n    0 good, 1 it ran and the answer is bad, 2 used wrongly.\n");
+  printf(
+      "NAME\n    spillway - takes orders, keeps every one, and carries it through three services\n\n"
+      "SYNOPSIS\n    spillway COMMAND [OPTION]…\n    spillway help COMMAND\n\nCOMMANDS\n");
+  for (size_t i = 0; i < COUNT_OF(commands); i++)
+    printf("    %-9s %s\n", commands[i].name, commands[i].summary);
+  printf(
+      "\nSettings come from flags (--listen) or the environment (SPILLWAY_LISTEN); the flag wins.\n"
+      "\nEXAMPLES\n    spillway sandbox &\n    spillway help serve\n"
+      "\nEXIT STATUS\n    0 good, 1 it ran and the answer is bad, 2 used wrongly.\n");
   return 0;
 }
 

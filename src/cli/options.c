@@ -56,7 +56,9 @@ static void complain_unknown(struct reader *reader, struct bytes name) {
   const struct option *nearest = NULL;
   size_t least = SIMILAR_DISTANCE + 1;
   for (size_t i = 0; i < reader->table->count; i++) {
-    size_t far = distance(name, reader->table->options[i].name);
+    const char *known = reader->table->options[i].name;
+    size_t far = distance(name, known);
+    if (name.size >= 3 && bytes_starts_with(bytes_of(known), name)) far = 1; /* cut short: --cust */
     if (far >= least) continue;
     least = far;
     nearest = &reader->table->options[i];
@@ -64,7 +66,8 @@ static void complain_unknown(struct reader *reader, struct bytes name) {
   if (nearest)
     complain(reader, "--%.*s: no such option; did you mean --%s?", BYTES_PRINTF(name), nearest->name);
   else
-    complain(reader, "--%.*s: no such option; see spillway %s --help", BYTES_PRINTF(name), reader->table->command);
+    complain(reader, "--%.*s: no such option; see spillway %s --help", BYTES_PRINTF(name),
+             reader->table->command);
 }
 
 static void set(struct reader *reader, const struct option *option, const char *text, const char *prefix,
@@ -90,7 +93,8 @@ static int read_flag(struct reader *reader, int count, char **arguments, int at)
   }
   if (option->type == OPTION_FLAG && !value) value = "true";
   if (!value && ++at == count) {
-    complain(reader, "--%s: needs a value (%s)", option->name, option->value_name ? option->value_name : "VALUE");
+    complain(reader, "--%s: needs a value (%s)", option->name,
+             option->value_name ? option->value_name : "VALUE");
     reader->given[option - reader->table->options] = true;
     return at;
   }
@@ -157,7 +161,8 @@ static void fill_rest(struct reader *reader) {
       complain(reader, "--%s (or %s): is required", option->name, option_variable(option));
   }
   for (size_t i = reader->operand_count; i < reader->table->operands_required; i++)
-    complain(reader, "%s: is required; see spillway %s --help", reader->table->operands[i], reader->table->command);
+    complain(reader, "%s: is required; see spillway %s --help", reader->table->operands[i],
+             reader->table->command);
 }
 
 enum options_result options_read(const struct option_table *table, int argument_count, char **arguments,

@@ -23,7 +23,7 @@ enum option_type {
 };
 
 struct option {
-  const char *name;         /* lower case with dashes */
+  const char *name; /* lower case with dashes */
   enum option_type type;
   size_t offset_bytes;      /* in the settings struct */
   const char *default_text; /* NULL: unset (NULL, 0, false) */
@@ -37,15 +37,15 @@ struct option {
 };
 
 struct option_table {
-  const char *command; /* "serve" */
+  const char *command;  /* "serve" */
   const char *synopsis; /* "spillway serve [OPTION]…" */
   const char *summary;  /* what it does: some sentences, for --help */
   const struct option *options;
   size_t count;
   const char *const *operands; /* names of positional arguments, ends with NULL; NULL: none */
   size_t operands_required;
-  const char *epilogue;        /* further sections, laid out as they shall be printed; may be NULL. Without
-                                  an "EXIT STATUS" in it, the usual one is added. */
+  const char *epilogue; /* further sections, laid out as they shall be printed; may be NULL. Without
+                           an "EXIT STATUS" in it, the usual one is added. */
 };
 
 enum options_result { OPTIONS_GOOD, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
@@ -60,7 +60,8 @@ enum options_result options_read(const struct option_table *table, int argument_
 /* Puts `text` into the setting, checked by the option's type and limits. False: `ret_complaint` says
  * what is wrong with it, as the end of a sentence (`"abc" is not a whole number`). For options_read
  * and its tests. */
-MUST_USE bool option_set(const struct option *option, const char *text, void *settings, struct bytes *ret_complaint);
+MUST_USE bool option_set(const struct option *option, const char *text, void *settings,
+                         struct bytes *ret_complaint);
 
 /* The variable's name, SPILLWAY_LISTEN for "listen"; lives as long as the process. */
 const char *option_variable(const struct option *option);

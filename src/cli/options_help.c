@@ -29,23 +29,33 @@ static void print_wrapped(struct bytes text, size_t indent) {
 /* The position after the first sentence: a full stop followed by a space, a line feed or the end. */
 static size_t first_sentence(struct bytes text) {
   for (size_t i = 0; i < text.size; i++)
-    if (text.data[i] == '.' && (i + 1 == text.size || text.data[i + 1] == ' ' || text.data[i + 1] == '\n')) return i + 1;
+    if (text.data[i] == '.' && (i + 1 == text.size || text.data[i + 1] == ' ' || text.data[i + 1] == '\n'))
+      return i + 1;
   return text.size;
 }
 
 static const char *value_name(const struct option *option) {
   if (option->value_name) return option->value_name;
   switch (option->type) {
-    case OPTION_INTEGER: return "N";
-    case OPTION_DECIMAL: return "NUMBER";
-    case OPTION_DURATION: return "DURATION";
-    case OPTION_SIZE: return "SIZE";
-    case OPTION_URL: return "URL";
-    case OPTION_ADDRESS: return "ADDRESS:PORT";
-    case OPTION_NAME: return "NAME";
-    case OPTION_WORDS: return "WORD…";
+    case OPTION_INTEGER:
+      return "N";
+    case OPTION_DECIMAL:
+      return "NUMBER";
+    case OPTION_DURATION:
+      return "DURATION";
+    case OPTION_SIZE:
+      return "SIZE";
+    case OPTION_URL:
+      return "URL";
+    case OPTION_ADDRESS:
+      return "ADDRESS:PORT";
+    case OPTION_NAME:
+      return "NAME";
+    case OPTION_WORDS:
+      return "WORD…";
     case OPTION_TEXT:
-    case OPTION_FLAG: break;
+    case OPTION_FLAG:
+      break;
   }
   return "TEXT";
 }

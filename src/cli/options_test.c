@@ -24,22 +24,36 @@ static const struct option options[] = {
     {.name = "test-listen", .type = OPTION_ADDRESS, .offset_bytes = AT(listen), .default_text = "127.0.0.1:80"},
     {.name = "test-url", .type = OPTION_URL, .offset_bytes = AT(url), .required = true},
     {.name = "test-words", .type = OPTION_WORDS, .offset_bytes = AT(words), .default_text = "a b"},
-    {.name = "test-count", .type = OPTION_INTEGER, .offset_bytes = AT(count), .least = 1, .most = 9, .default_text = "3"},
+    {.name = "test-count",
+     .type = OPTION_INTEGER,
+     .offset_bytes = AT(count),
+     .least = 1,
+     .most = 9,
+     .default_text = "3"},
     {.name = "test-wait", .type = OPTION_DURATION, .offset_bytes = AT(wait_ms), .default_text = "5s"},
     {.name = "test-size", .type = OPTION_SIZE, .offset_bytes = AT(size)},
     {.name = "test-rate", .type = OPTION_DECIMAL, .offset_bytes = AT(rate), .least = 0, .most = 1},
     {.name = "test-loud", .type = OPTION_FLAG, .offset_bytes = AT(loud)},
-    {.name = "test-mode", .type = OPTION_NAME, .offset_bytes = AT(mode), .names = modes, .default_text = "key",
+    {.name = "test-mode",
+     .type = OPTION_NAME,
+     .offset_bytes = AT(mode),
+     .names = modes,
+     .default_text = "key",
      .refuse_empty = true},
 };
 static const char *const operands[] = {"ACTION", "ID", NULL};
-static const struct option_table table = {.command = "test", .synopsis = "", .summary = "tests.", .options = options,
-                                          .count = COUNT_OF(options), .operands = operands};
+static const struct option_table table = {.command = "test",
+                                          .synopsis = "",
+                                          .summary = "tests.",
+                                          .options = options,
+                                          .count = COUNT_OF(options),
+                                          .operands = operands};
 
 static char told[4096]; /* what went to standard error */
 
 /* Reads with standard error caught. */
-static enum options_result read_with(struct settings *settings, const char **given, const char *const *arguments) {
+static enum options_result read_with(struct settings *settings, const char **given,
+                                     const char *const *arguments) {
   char *copies[32];
   int count = 0;
   for (; arguments[count]; count++) copies[count] = strdup(arguments[count]);
@@ -63,7 +77,8 @@ static enum options_result read_with(struct settings *settings, const char **giv
   return result;
 }
 
-#define READ(settings, ...) read_with((settings), (const char *[3]){0}, (const char *const[]){__VA_ARGS__, NULL})
+#define READ(settings, ...) \
+  read_with((settings), (const char *[3]){0}, (const char *const[]){__VA_ARGS__, NULL})
 
 static void defaults_flags_and_variables(void **state) {
   (void)state;
@@ -83,7 +98,8 @@ static void defaults_flags_and_variables(void **state) {
   assert_true(settings.rate > 0.249 && settings.rate < 0.251);
   assert_true(settings.loud);
   assert_int_equal(settings.mode, 2);
-  assert_int_equal(READ(&settings, "--test-url=http://a", "--test-count", "2", "--test-loud=false"), OPTIONS_GOOD);
+  assert_int_equal(READ(&settings, "--test-url=http://a", "--test-count", "2", "--test-loud=false"),
+                   OPTIONS_GOOD);
   assert_int_equal(settings.count, 2);
   assert_false(settings.loud);
   unsetenv("SPILLWAY_TEST_COUNT");
@@ -99,20 +115,20 @@ static void everything_wrong_is_told_at_once(void **state) {
   assert_int_equal(READ(&settings, "--test-listen", "abc", "--test-count=10", "--test-wait", "5", "--test-lod",
                         "--nothing-like", "it", "-x", "one", "two", "three", "--test-size"),
                    OPTIONS_BAD);
-  assert_string_equal(
-      told,
-      "spillway test: --test-listen: \"abc\" is not address:port or [address]:port, for example 127.0.0.1:8080 or "
-      "[::1]:8080\n"
-      "spillway test: --test-count: \"10\" is out of range: 1 to 9\n"
-      "spillway test: --test-wait: \"5\" is not a duration like 250ms, 5s, 10m or 24h\n"
-      "spillway test: --test-lod: no such option; did you mean --test-loud?\n"
-      "spillway test: --nothing-like: no such option; see spillway test --help\n"
-      "spillway test: -x: no such option; options begin with two dashes\n"
-      "spillway test: \"three\": one argument too many; see spillway test --help\n"
-      "spillway test: --test-size: needs a value (VALUE)\n"
-      "spillway test: --test-url (or SPILLWAY_TEST_URL): is required\n"
-      "spillway test: SPILLWAY_TEST_RATE: \"1.5\" is out of range: 0 to 1\n"
-      "spillway test: SPILLWAY_TEST_MODE: is set but empty; unset it or give it a value\n");
+  assert_string_equal(told,
+                      "spillway test: --test-listen: \"abc\" is not address:port or [address]:port, for "
+                      "example 127.0.0.1:8080 or "
+                      "[::1]:8080\n"
+                      "spillway test: --test-count: \"10\" is out of range: 1 to 9\n"
+                      "spillway test: --test-wait: \"5\" is not a duration like 250ms, 5s, 10m or 24h\n"
+                      "spillway test: --test-lod: no such option; did you mean --test-loud?\n"
+                      "spillway test: --nothing-like: no such option; see spillway test --help\n"
+                      "spillway test: -x: no such option; options begin with two dashes\n"
+                      "spillway test: \"three\": one argument too many; see spillway test --help\n"
+                      "spillway test: --test-size: needs a value (VALUE)\n"
+                      "spillway test: --test-url (or SPILLWAY_TEST_URL): is required\n"
+                      "spillway test: SPILLWAY_TEST_RATE: \"1.5\" is out of range: 0 to 1\n"
+                      "spillway test: SPILLWAY_TEST_MODE: is set but empty; unset it or give it a value\n");
   unsetenv("SPILLWAY_TEST_RATE");
   unsetenv("SPILLWAY_TEST_MODE");
 }
@@ -134,23 +150,40 @@ static void values_are_checked_by_type(void **state) {
     const char *option, *value;
     bool good;
   } cases[] = {
-      {"test-listen", "127.0.0.1:0", true},     {"test-listen", "[::1]:8080", true},
-      {"test-listen", "::1:8080", false},       {"test-listen", "127.0.0.1", false},
-      {"test-listen", "localhost:80", false},   {"test-listen", "127.0.0.1:65536", false},
-      {"test-listen", "[127.0.0.1]:80", false}, {"test-listen", "127.0.0.1:", false},
-      {"test-url", "https://a.b:1/c", true},    {"test-url", "ftp://a", false},
-      {"test-url", "http://", false},           {"test-url", "http://a@b/", false},
-      {"test-url", "http://a/#b", false},       {"test-url", "http://a b", false},
-      {"test-url", "http://:80/", false},       {"test-count", "9", true},
-      {"test-count", "0", false},               {"test-count", "-1", false},
-      {"test-count", "1.0", false},             {"test-count", "99999999999999999999", false},
-      {"test-count", "", false},                {"test-rate", "1", true},
-      {"test-rate", ".5", true},                {"test-rate", "nan", false},
-      {"test-rate", "1e-1", false},             {"test-rate", "-0.1", false},
-      {"test-rate", "0.5x", false},             {"test-mode", "lookup", true},
-      {"test-mode", "Lookup", false},           {"test-loud", "yes", false},
-      {"test-wait", "0ms", true},               {"test-wait", "-5s", false},
-      {"test-size", "1GiB", true},              {"test-size", "1GB", false},
+      {"test-listen", "127.0.0.1:0", true},
+      {"test-listen", "[::1]:8080", true},
+      {"test-listen", "::1:8080", false},
+      {"test-listen", "127.0.0.1", false},
+      {"test-listen", "localhost:80", false},
+      {"test-listen", "127.0.0.1:65536", false},
+      {"test-listen", "[127.0.0.1]:80", false},
+      {"test-listen", "127.0.0.1:", false},
+      {"test-url", "https://a.b:1/c", true},
+      {"test-url", "ftp://a", false},
+      {"test-url", "http://", false},
+      {"test-url", "http://a@b/", false},
+      {"test-url", "http://a/#b", false},
+      {"test-url", "http://a b", false},
+      {"test-url", "http://:80/", false},
+      {"test-count", "9", true},
+      {"test-count", "0", false},
+      {"test-count", "-1", false},
+      {"test-count", "1.0", false},
+      {"test-count", "99999999999999999999", false},
+      {"test-count", "", false},
+      {"test-rate", "1", true},
+      {"test-rate", ".5", true},
+      {"test-rate", "nan", false},
+      {"test-rate", "1e-1", false},
+      {"test-rate", "-0.1", false},
+      {"test-rate", "0.5x", false},
+      {"test-mode", "lookup", true},
+      {"test-mode", "Lookup", false},
+      {"test-loud", "yes", false},
+      {"test-wait", "0ms", true},
+      {"test-wait", "-5s", false},
+      {"test-size", "1GiB", true},
+      {"test-size", "1GB", false},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     struct settings settings = {0};

@@ -36,15 +36,17 @@ static const char *limit_text(const struct option *option, int64_t limit) {
   return arena_printf(&option_texts, "%lld", (long long)limit).data;
 }
 
-static bool check_limits(const struct option *option, const char *text, int64_t value, struct bytes *ret_complaint) {
+static bool check_limits(const struct option *option, const char *text, int64_t value,
+                         struct bytes *ret_complaint) {
   int64_t least, most;
   limits_of(option, &least, &most);
   if (value >= least && value <= most) return true;
   if (most == INT64_MAX)
-    *ret_complaint = arena_printf(&option_texts, "\"%s\" is too small: at least %s", text, limit_text(option, least));
+    *ret_complaint =
+        arena_printf(&option_texts, "\"%s\" is too small: at least %s", text, limit_text(option, least));
   else
-    *ret_complaint = arena_printf(&option_texts, "\"%s\" is out of range: %s to %s", text, limit_text(option, least),
-                                  limit_text(option, most));
+    *ret_complaint = arena_printf(&option_texts, "\"%s\" is out of range: %s to %s", text,
+                                  limit_text(option, least), limit_text(option, most));
   return false;
 }
 
@@ -56,7 +58,8 @@ static bool parse_integer(const char *text, int64_t *ret_value) {
   return true;
 }
 
-static bool set_number(const struct option *option, const char *text, void *place, struct bytes *ret_complaint) {
+static bool set_number(const struct option *option, const char *text, void *place,
+                       struct bytes *ret_complaint) {
   int64_t value;
   if (option->type == OPTION_INTEGER && !parse_integer(text, &value))
     return complain(ret_complaint, text, "a whole number");
@@ -69,7 +72,8 @@ static bool set_number(const struct option *option, const char *text, void *plac
   return true;
 }
 
-static bool set_decimal(const struct option *option, const char *text, void *place, struct bytes *ret_complaint) {
+static bool set_decimal(const struct option *option, const char *text, void *place,
+                        struct bytes *ret_complaint) {
   size_t plain = strspn(text, "0123456789.-");
   char *end;
   errno = 0;
@@ -80,10 +84,11 @@ static bool set_decimal(const struct option *option, const char *text, void *pla
   limits_of(option, &least, &most);
   if (value < (double)least || value > (double)most) {
     if (most == INT64_MAX)
-      *ret_complaint = arena_printf(&option_texts, "\"%s\" is too small: at least %lld", text, (long long)least);
+      *ret_complaint =
+          arena_printf(&option_texts, "\"%s\" is too small: at least %lld", text, (long long)least);
     else
-      *ret_complaint = arena_printf(&option_texts, "\"%s\" is out of range: %lld to %lld", text, (long long)least,
-                                    (long long)most);
+      *ret_complaint = arena_printf(&option_texts, "\"%s\" is out of range: %lld to %lld", text,
+                                    (long long)least, (long long)most);
     return false;
   }
   memcpy(place, &value, sizeof value);
@@ -141,7 +146,9 @@ static bool set_words(const struct option *option, const char *text, void *place
 
 static bool is_url(const char *text) {
   struct bytes url = bytes_of(text);
-  size_t scheme = bytes_starts_with(url, BYTES("http://")) ? 7 : bytes_starts_with(url, BYTES("https://")) ? 8 : 0;
+  size_t scheme = bytes_starts_with(url, BYTES("http://"))    ? 7
+                  : bytes_starts_with(url, BYTES("https://")) ? 8
+                                                              : 0;
   if (!scheme) return false;
   for (size_t i = 0; i < url.size; i++)
     if (url.data[i] <= ' ' || url.data[i] == '#' || (unsigned char)url.data[i] >= 0x7f) return false;
@@ -153,9 +160,11 @@ static bool set_text(const struct option *option, const char *text, void *place,
   struct sockaddr_storage address;
   socklen_t size;
   if (option->type == OPTION_URL && !is_url(text))
-    return complain(ret_complaint, text, "a URL like http://127.0.0.1:9090/inventory (http or https, without credentials or #)");
+    return complain(ret_complaint, text,
+                    "a URL like http://127.0.0.1:9090/inventory (http or https, without credentials or #)");
   if (option->type == OPTION_ADDRESS && !address_parse(bytes_of(text), &address, &size))
-    return complain(ret_complaint, text, "address:port or [address]:port, for example 127.0.0.1:8080 or [::1]:8080");
+    return complain(ret_complaint, text,
+                    "address:port or [address]:port, for example 127.0.0.1:8080 or [::1]:8080");
   memcpy(place, &text, sizeof text);
   return true;
 }
@@ -165,14 +174,20 @@ bool option_set(const struct option *option, const char *text, void *settings, s
   switch (option->type) {
     case OPTION_INTEGER:
     case OPTION_DURATION:
-    case OPTION_SIZE: return set_number(option, text, place, ret_complaint);
-    case OPTION_DECIMAL: return set_decimal(option, text, place, ret_complaint);
-    case OPTION_FLAG: return set_flag(text, place, ret_complaint);
-    case OPTION_NAME: return set_name(option, text, place, ret_complaint);
-    case OPTION_WORDS: return set_words(option, text, place, ret_complaint);
+    case OPTION_SIZE:
+      return set_number(option, text, place, ret_complaint);
+    case OPTION_DECIMAL:
+      return set_decimal(option, text, place, ret_complaint);
+    case OPTION_FLAG:
+      return set_flag(text, place, ret_complaint);
+    case OPTION_NAME:
+      return set_name(option, text, place, ret_complaint);
+    case OPTION_WORDS:
+      return set_words(option, text, place, ret_complaint);
     case OPTION_TEXT:
     case OPTION_URL:
-    case OPTION_ADDRESS: break;
+    case OPTION_ADDRESS:
+      break;
   }
   return set_text(option, text, place, ret_complaint);
 }

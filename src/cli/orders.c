@@ -20,37 +20,63 @@ struct settings {
 
 struct request {
   const struct settings *settings;
-  struct remote remote;
+  struct remote remote; /* its arena holds one answer, in a list one page */
+  struct arena *arena;  /* for as long as the command runs */
   const char *id, *step;
   struct failure failure;
 };
 
 #define AT(member) offsetof(struct settings, member)
-#define TEXT(flag, member, value, words)                                                                      \
-  {.name = (flag), .type = OPTION_TEXT, .offset_bytes = AT(member), .value_name = (value), .no_variable = true, \
-   .help = (words)}
+#define TEXT(flag, member, value, words)                                                    \
+  {                                                                                         \
+    .name = (flag), .type = OPTION_TEXT, .offset_bytes = AT(member), .value_name = (value), \
+    .no_variable = true, .help = (words)                                                    \
+  }
 #define FLAG(flag, member, words) \
-  {.name = (flag), .type = OPTION_FLAG, .offset_bytes = AT(member), .no_variable = true, .help = (words)}
+  { .name = (flag), .type = OPTION_FLAG, .offset_bytes = AT(member), .no_variable = true, .help = (words) }
 static const struct option options[] = {
-    {.name = "url", .type = OPTION_URL, .offset_bytes = AT(url), .default_text = "http://127.0.0.1:8080",
+    {.name = "url",
+     .type = OPTION_URL,
+     .offset_bytes = AT(url),
+     .default_text = "http://127.0.0.1:8080",
      .help = "The server."},
-    {.name = "token-file", .type = OPTION_TEXT, .offset_bytes = AT(token_file), .value_name = "FILE",
+    {.name = "token-file",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(token_file),
+     .value_name = "FILE",
      .help = "A token with the scope orders:operate, or a customer's."},
-    {.name = "secret-file", .type = OPTION_TEXT, .offset_bytes = AT(secret_file), .value_name = "FILE",
+    {.name = "secret-file",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(secret_file),
+     .value_name = "FILE",
      .help = "The server's JWT secret: an operator token is minted with it."},
-    {.name = "issuer", .type = OPTION_TEXT, .offset_bytes = AT(issuer), .help = "The iss claim of a minted token."},
-    {.name = "audience", .type = OPTION_TEXT, .offset_bytes = AT(audience), .help = "The aud claim of a minted token."},
-    TEXT("status", status, "STATUS", "list: only these (accepted, processing, completed, reversing, rejected, "
-                                     "cancelled, attention)."),
+    {.name = "issuer",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(issuer),
+     .help = "The iss claim of a minted token."},
+    {.name = "audience",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(audience),
+     .help = "The aud claim of a minted token."},
+    TEXT("status", status, "STATUS",
+         "list: only these (accepted, processing, completed, reversing, rejected, "
+         "cancelled, attention)."),
     TEXT("channel", channel, "CHANNEL", "list: only these (retail, wholesale)."),
     TEXT("customer", customer, "ID", "list: only this customer's; for operators."),
-    {.name = "limit", .type = OPTION_INTEGER, .offset_bytes = AT(limit), .default_text = "50", .least = 1, .most = 200,
-     .no_variable = true, .help = "list: how many."},
+    {.name = "limit",
+     .type = OPTION_INTEGER,
+     .offset_bytes = AT(limit),
+     .default_text = "50",
+     .least = 1,
+     .most = 200,
+     .no_variable = true,
+     .help = "list: how many."},
     FLAG("all", all, "list, attention: every page."),
     FLAG("events", events, "show: with the order's history."),
     TEXT("reason", reason, "TEXT", "skip: why; it is kept in the order's history."),
-    FLAG("applied", applied, "skip: the step was done by hand, and is undone like any other. Otherwise it counts as "
-                             "done without an effect."),
+    FLAG("applied", applied,
+         "skip: the step was done by hand, and is undone like any other. Otherwise it counts as "
+         "done without an effect."),
     TEXT("reference", reference, "TEXT", "skip: the service's reference of what was done by hand."),
     FLAG("json", json, "Prints the server's JSON, a document a line, rather than tables."),
 };
@@ -59,19 +85,22 @@ static const char *const operands[] = {"ACTION", "ID", "STEP", NULL};
 
 static const struct option_table table = {
     .command = "orders",
-    .synopsis = "spillway orders list|attention [OPTION]…\n    spillway orders show|cancel ID [OPTION]…\n"
-                "    spillway orders retry ID STEP [OPTION]…\n"
-                "    spillway orders skip ID STEP --reason TEXT [--applied [--reference TEXT]] [OPTION]…",
-    .summary = "lists, shows and cancels orders, and settles what waits for a person. It talks to a running server. "
-               "STEP is reserve, record or ship. retry sends the waiting command again; skip goes on without it.",
+    .synopsis =
+        "spillway orders list|attention [OPTION]…\n    spillway orders show|cancel ID [OPTION]…\n"
+        "    spillway orders retry ID STEP [OPTION]…\n"
+        "    spillway orders skip ID STEP --reason TEXT [--applied [--reference TEXT]] [OPTION]…",
+    .summary =
+        "lists, shows and cancels orders, and settles what waits for a person. It talks to a running server. "
+        "STEP is reserve, record or ship. retry sends the waiting command again; skip goes on without it.",
     .options = options,
     .count = COUNT_OF(options),
     .operands = operands,
     .operands_required = 1,
-    .epilogue = "EXAMPLES\n    spillway orders list --status attention --secret-file secret\n"
-                "    spillway orders retry ord_… ship --secret-file secret\n"
-                "    spillway orders skip ord_… ship --reason \"sent by courier\" --applied --reference C-17\n\n"
-                "EXIT STATUS\n    0 done, 1 the server refused or did not answer, 2 used wrongly.\n",
+    .epilogue =
+        "EXAMPLES\n    spillway orders list --status attention --secret-file secret\n"
+        "    spillway orders retry ord_… ship --secret-file secret\n"
+        "    spillway orders skip ord_… ship --reason \"sent by courier\" --applied --reference C-17\n\n"
+        "EXIT STATUS\n    0 done, 1 the server refused or did not answer, 2 used wrongly.\n",
 };
 
 static void print_json(struct bytes body) { printf("%.*s\n", BYTES_PRINTF(body)); }
@@ -82,24 +111,33 @@ static void add_filter(struct text *path, const char *name, const char *value, s
   text_printf(path, "&%s=%.*s", name, BYTES_PRINTF(encoded));
 }
 
+static void print_page(struct request *request, const struct remote_answer *answer, bool is_attention,
+                       bool is_first) {
+  const struct json *orders = json_member(answer->json, "orders");
+  if (request->settings->json) {
+    print_json(answer->body);
+  } else if (is_attention) {
+    if (is_first) orders_print_attention_header();
+    orders_print_attention(orders);
+  } else {
+    if (is_first) orders_print_list_header();
+    orders_print_list(orders, request->remote.arena);
+  }
+}
+
 /* Pages through `path` (ending in a query) and prints each. */
 static bool page_through(struct request *request, struct text *path, bool is_attention) {
-  struct arena *arena = request->remote.arena;
   size_t first_size = path->size;
-  for (;;) {
+  for (bool is_first = true;; is_first = false) {
     struct remote_answer answer;
-    if (!remote_ask_well(&request->remote, "GET", text_view(path), (struct bytes){0}, &answer, &request->failure))
+    arena_reset(request->remote.arena);
+    if (!remote_ask_well(&request->remote, "GET", text_view(path), (struct bytes){0}, &answer,
+                         &request->failure))
       return false;
-    const struct json *orders = json_member(answer.json, "orders");
-    if (request->settings->json)
-      print_json(answer.body);
-    else if (is_attention)
-      orders_print_attention(orders);
-    else
-      orders_print_list(orders, arena);
+    print_page(request, &answer, is_attention, is_first);
     struct bytes cursor = json_member_text(answer.json, "next_cursor");
     if (cursor.size == 0 || !request->settings->all) return true;
-    struct bytes encoded = percent_encode(cursor, arena);
+    struct bytes encoded = percent_encode(cursor, request->arena);
     path->size = first_size;
     text_printf(path, "&cursor=%.*s", BYTES_PRINTF(encoded));
   }
@@ -107,21 +145,22 @@ static bool page_through(struct request *request, struct text *path, bool is_att
 
 static bool do_list(struct request *request) {
   const struct settings *settings = request->settings;
-  struct arena *arena = request->remote.arena;
+  struct arena *arena = request->arena;
   struct text path;
   text_init(&path, arena);
-  text_printf(&path, "/v1/orders?limit=%lld", settings->all ? (long long)PAGE_ORDERS_MAX : (long long)settings->limit);
+  text_printf(&path, "/v1/orders?limit=%lld",
+              settings->all ? (long long)PAGE_ORDERS_MAX : (long long)settings->limit);
   add_filter(&path, "status", settings->status, arena);
   add_filter(&path, "channel", settings->channel, arena);
   add_filter(&path, "customer", settings->customer, arena);
-  if (!settings->json) orders_print_list_header();
   return page_through(request, &path, false);
 }
 
 static bool do_attention(struct request *request) {
   struct text path;
-  text_init(&path, request->remote.arena);
-  text_printf(&path, "/v1/attention?limit=%lld", (long long)request->settings->limit);
+  text_init(&path, request->arena);
+  text_printf(&path, "/v1/attention?limit=%lld",
+              request->settings->all ? (long long)PAGE_ORDERS_MAX : (long long)request->settings->limit);
   return page_through(request, &path, true);
 }
 
@@ -133,7 +172,8 @@ static struct bytes order_path(const struct request *request, const char *rest) 
 
 static bool do_show(struct request *request) {
   struct remote_answer order, events = {0};
-  if (!remote_ask_well(&request->remote, "GET", order_path(request, ""), (struct bytes){0}, &order, &request->failure))
+  if (!remote_ask_well(&request->remote, "GET", order_path(request, ""), (struct bytes){0}, &order,
+                       &request->failure))
     return false;
   if (request->settings->events && !remote_ask_well(&request->remote, "GET", order_path(request, "/events"),
                                                     (struct bytes){0}, &events, &request->failure))
@@ -168,7 +208,9 @@ static struct bytes step_path(const struct request *request, const char *action)
                     arena_printf(request->remote.arena, "/steps/%.*s/%s", BYTES_PRINTF(step), action).data);
 }
 
-static bool do_retry(struct request *request) { return act(request, step_path(request, "retry"), (struct bytes){0}); }
+static bool do_retry(struct request *request) {
+  return act(request, step_path(request, "retry"), (struct bytes){0});
+}
 
 static bool do_skip(struct request *request) {
   const struct settings *settings = request->settings;
@@ -189,7 +231,7 @@ static const struct action {
   bool (*run)(struct request *request);
   size_t operands; /* after the action's name */
 } actions[] = {
-    {"list", do_list, 0},     {"show", do_show, 1},   {"cancel", do_cancel, 1},
+    {"list", do_list, 0},           {"show", do_show, 1},   {"cancel", do_cancel, 1},
     {"attention", do_attention, 0}, {"retry", do_retry, 2}, {"skip", do_skip, 2},
 };
 
@@ -204,10 +246,13 @@ static const struct action *check(const char *const given[3], const struct setti
   const struct action *action = action_find(given[0]);
   size_t count = given[2] ? 2 : given[1] ? 1 : 0;
   if (!action)
-    fprintf(stderr, "spillway orders: \"%s\" is not one of list, show, cancel, attention, retry, skip\n", given[0]);
+    fprintf(stderr, "spillway orders: \"%s\" is not one of list, show, cancel, attention, retry, skip\n",
+            given[0]);
   else if (count != action->operands)
     fprintf(stderr, "spillway orders: %s takes %s\n", action->name,
-            action->operands == 0 ? "no order" : action->operands == 1 ? "an order's id" : "an order's id and a step");
+            action->operands == 0   ? "no order"
+            : action->operands == 1 ? "an order's id"
+                                    : "an order's id and a step");
   else if (action->run == do_skip && !settings->reason)
     fprintf(stderr, "spillway orders: --reason: skip needs one\n");
   else
@@ -219,23 +264,28 @@ int command_orders(int argument_count, char **arguments) {
   struct settings settings = {0};
   const char *given[3] = {0};
   switch (options_read(&table, argument_count, arguments, &settings, given)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   const struct action *action = check(given, &settings);
   if (!action) return 2;
-  struct arena arena;
+  struct arena arena, answers;
   arena_init(&arena);
-  struct request request = {.settings = &settings, .id = given[1], .step = given[2]};
+  arena_init(&answers);
+  struct request request = {.settings = &settings, .arena = &arena, .id = given[1], .step = given[2]};
   size_t url_size = strlen(settings.url);
   while (url_size && settings.url[url_size - 1] == '/') url_size--;
   request.remote = (struct remote){
-      .url = arena_string(&arena, bytes_from(settings.url, url_size)), .arena = &arena, .timeout_ms = 40000};
-  bool usable = operator_token(settings.token_file, settings.secret_file, settings.issuer, settings.audience, &arena,
-                               &request.remote.token, &request.failure);
+      .url = arena_string(&arena, bytes_from(settings.url, url_size)), .arena = &answers, .timeout_ms = 40000};
+  bool usable = operator_token(settings.token_file, settings.secret_file, settings.issuer, settings.audience,
+                               &arena, &request.remote.token, &request.failure);
   bool good = usable && action->run(&request);
   if (!good) fprintf(stderr, "spillway orders: %s\n", request.failure.text);
   arena_release(&arena);
+  arena_release(&answers);
   return good ? 0 : usable ? 1 : 2;
 }

@@ -25,8 +25,8 @@ static const char *money_text(const struct json *order, const char *member, stru
   for (int i = 0; i < exponent; i++) unit *= 10;
   int64_t whole = amount / unit, part = amount % unit;
   if (exponent == 0) return arena_printf(arena, "%" PRId64 " %.*s", whole, BYTES_PRINTF(currency)).data;
-  return arena_printf(arena, "%s%" PRId64 ".%0*" PRId64 " %.*s", amount < 0 && whole == 0 ? "-" : "", whole, exponent,
-                      part < 0 ? -part : part, BYTES_PRINTF(currency))
+  return arena_printf(arena, "%s%" PRId64 ".%0*" PRId64 " %.*s", amount < 0 && whole == 0 ? "-" : "", whole,
+                      exponent, part < 0 ? -part : part, BYTES_PRINTF(currency))
       .data;
 }
 
@@ -47,8 +47,11 @@ void orders_print_list(const struct json *orders, struct arena *arena) {
            money_text(order, "total", arena), BYTES_PRINTF(shown(order, "created_at")));
 }
 
-void orders_print_attention(const struct json *orders) {
+void orders_print_attention_header(void) {
   printf("%-36s  %-8s  %-8s  %-24s  %s\n", "ORDER", "STEP", "COMMAND", "SINCE", "WHY");
+}
+
+void orders_print_attention(const struct json *orders) {
   for (const struct json *entry = orders ? orders->first : NULL; entry; entry = entry->next)
     printf("%-36.*s  %-8.*s  %-8.*s  %-24.*s  %.*s\n", BYTES_PRINTF(shown(entry, "id")),
            BYTES_PRINTF(shown(entry, "step")), BYTES_PRINTF(shown(entry, "command")),
@@ -80,20 +83,21 @@ static void print_steps(const struct json *order) {
            json_member_int64(step, "attempts", 0), BYTES_PRINTF(shown(step, "reference")),
            BYTES_PRINTF(shown(step, "undo_reference")), BYTES_PRINTF(shown(step, "reason")));
   if (refund && refund->type == JSON_OBJECT)
-    printf("refund    %.*s %.*s\n", BYTES_PRINTF(shown(refund, "state")), BYTES_PRINTF(shown(refund, "reference")));
+    printf("refund    %.*s %.*s\n", BYTES_PRINTF(shown(refund, "state")),
+           BYTES_PRINTF(shown(refund, "reference")));
 }
 
 static void print_events(const struct json *events) {
   printf("\n%8s  %-24s  %-20s  %-10s  %s\n", "SEQUENCE", "AT", "TYPE", "STATUS", "DETAIL");
   for (const struct json *event = events->first; event; event = event->next)
     printf("%8" PRId64 "  %-24.*s  %-20.*s  %-10.*s  %.*s\n", json_member_int64(event, "sequence", 0),
-           BYTES_PRINTF(shown(event, "at")), BYTES_PRINTF(shown(event, "type")), BYTES_PRINTF(shown(event, "status")),
-           BYTES_PRINTF(shown(event, "detail")));
+           BYTES_PRINTF(shown(event, "at")), BYTES_PRINTF(shown(event, "type")),
+           BYTES_PRINTF(shown(event, "status")), BYTES_PRINTF(shown(event, "detail")));
 }
 
 void orders_print_one(const struct json *order, const struct json *events, struct arena *arena) {
-  static const char *const members[] = {"id", "customer", "status", "reason", "channel", "created_at", "updated_at",
-                                        "purchase_order", NULL};
+  static const char *const members[] = {"id",         "customer",   "status",         "reason", "channel",
+                                        "created_at", "updated_at", "purchase_order", NULL};
   for (size_t i = 0; members[i]; i++) print_member(order, members[i]);
   const struct json *payment = json_member(order, "payment");
   if (payment && payment->type == JSON_OBJECT)

@@ -8,6 +8,7 @@
 void orders_print_list_header(void);
 /* The orders of one page of GET /v1/orders. */
 void orders_print_list(const struct json *orders, struct arena *arena);
+void orders_print_attention_header(void);
 /* The entries of GET /v1/attention. */
 void orders_print_attention(const struct json *orders);
 /* One order with its steps, and its events where given (may be NULL). */

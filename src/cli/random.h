@@ -17,6 +17,8 @@ static inline uint64_t random_next(uint64_t *state) {
 static inline double random_unit(uint64_t *state) { return (double)(random_next(state) >> 11) * 0x1p-53; }
 
 /* True with this probability; draws always, so that one rate does not shift the others' draws. */
-static inline bool random_chance(uint64_t *state, double probability) { return random_unit(state) < probability; }
+static inline bool random_chance(uint64_t *state, double probability) {
+  return random_unit(state) < probability;
+}
 
 #endif

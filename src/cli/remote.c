@@ -28,7 +28,8 @@ bool remote_ask(const struct remote *remote, const char *method, struct bytes pa
   text_init(&text, remote->arena);
   struct curl_slist *headers = headers_make(remote, body.size > 0);
   char detail[CURL_ERROR_SIZE] = "";
-  curl_easy_setopt(easy, CURLOPT_URL, arena_printf(remote->arena, "%s%.*s", remote->url, BYTES_PRINTF(path)).data);
+  curl_easy_setopt(easy, CURLOPT_URL,
+                   arena_printf(remote->arena, "%s%.*s", remote->url, BYTES_PRINTF(path)).data);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (strcmp(method, "POST") == 0) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)body.size);

@@ -8,7 +8,7 @@
 #include "wire/json.h"
 
 struct remote {
-  const char *url;   /* of the API, without a slash at its end */
+  const char *url; /* of the API, without a slash at its end */
   struct bytes token;
   struct arena *arena; /* answers live here */
   int64_t timeout_ms;
@@ -26,8 +26,8 @@ MUST_USE bool remote_ask(const struct remote *remote, const char *method, struct
                          struct remote_answer *ret_answer, struct failure *ret_failure);
 
 /* The same, but an answer that is not 2xx is a failure too, in the words of its problem document. */
-MUST_USE bool remote_ask_well(const struct remote *remote, const char *method, struct bytes path, struct bytes body,
-                              struct remote_answer *ret_answer, struct failure *ret_failure);
+MUST_USE bool remote_ask_well(const struct remote *remote, const char *method, struct bytes path,
+                              struct bytes body, struct remote_answer *ret_answer, struct failure *ret_failure);
 
 /* `text` as a part of a path or query (RFC 3986 section 2.1). */
 struct bytes percent_encode(struct bytes text, struct arena *arena);

@@ -26,8 +26,9 @@ static bool check_header(struct csv_reader *reader, struct failure *ret_failure)
   bool good = csv_next(reader, fields, &count) && count == COLUMN_COUNT;
   for (size_t i = 0; good && i < COLUMN_COUNT; i++) good = bytes_equal_string(fields[i], names[i]);
   if (good) return true;
-  return failure_set(ret_failure, "the first row must be InvoiceNo,StockCode,Description,Quantity,InvoiceDate,"
-                                  "UnitPrice,CustomerID,Country");
+  return failure_set(ret_failure,
+                     "the first row must be InvoiceNo,StockCode,Description,Quantity,InvoiceDate,"
+                     "UnitPrice,CustomerID,Country");
 }
 
 static struct retail_invoice invoice_from(struct retail *retail, const struct bytes *fields) {
@@ -83,8 +84,8 @@ static bool has_sku(const struct retail *retail, const struct retail_invoice *in
 
 /* Goes back through the customer's invoices to the latest that has one of the cancelled SKUs and is
  * not cancelled yet. */
-static int64_t find_target(const struct retail *retail, const struct retail_invoice *cancellation, int64_t latest,
-                           const int64_t *before, const bool *cancelled) {
+static int64_t find_target(const struct retail *retail, const struct retail_invoice *cancellation,
+                           int64_t latest, const int64_t *before, const bool *cancelled) {
   for (int64_t at = latest; at != RETAIL_NO_TARGET; at = before[at]) {
     if (cancelled[at]) continue;
     for (size_t i = 0; i < cancellation->row_count; i++)

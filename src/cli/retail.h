@@ -41,7 +41,8 @@ struct retail {
 /* Reads a CSV file, or one packed by xz (by running the xz program) where its name ends in .xz. */
 MUST_USE bool retail_read_file(const char *path, struct retail *ret_retail, struct failure *ret_failure);
 /* The same from text on the heap, which is taken over (freed by retail_release, or on failure). */
-MUST_USE bool retail_read_text(char *content, size_t size, struct retail *ret_retail, struct failure *ret_failure);
+MUST_USE bool retail_read_text(char *content, size_t size, struct retail *ret_retail,
+                               struct failure *ret_failure);
 void retail_release(struct retail *retail);
 
 /* A price in pounds as pence: `ret_text` is a JSON number, or a JSON string where the price is no
@@ -52,8 +53,8 @@ bool retail_pence(struct bytes price, int64_t *ret_pence, char ret_text[48]);
 struct retail_order {
   struct bytes payment; /* reference; empty: none */
   struct bytes purchase_order;
-  int64_t terms_days;   /* 0: left out */
-  bool coupon;          /* 10 % off by coupon, rounded down, where the subtotal is positive */
+  int64_t terms_days; /* 0: left out */
+  bool coupon;        /* 10 % off by coupon, rounded down, where the subtotal is positive */
 };
 
 /* Appends the order's JSON (contract section 1). The total is the sum of the rows as they are. */

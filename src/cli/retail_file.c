@@ -39,7 +39,8 @@ static bool start_xz(int file, pid_t *ret_child, int *ret_descriptor, struct fai
   *ret_descriptor = ends[0];
   if (error == 0) return true;
   close(ends[0]);
-  return failure_set(ret_failure, "cannot run xz: %s; install it (apt install xz-utils) or unpack the file first",
+  return failure_set(ret_failure,
+                     "cannot run xz: %s; install it (apt install xz-utils) or unpack the file first",
                      strerror(error));
 }
 

@@ -81,7 +81,8 @@ static int64_t write_lines(const struct retail *retail, const struct retail_invo
     (void)retail_pence(row->price, &pence, price);
     json_write_raw(writer, "unit_price", bytes_of(price));
     json_close_object(writer);
-    if (!__builtin_mul_overflow(quantity, pence, &product)) (void)__builtin_add_overflow(subtotal, product, &subtotal);
+    if (!__builtin_mul_overflow(quantity, pence, &product))
+      (void)__builtin_add_overflow(subtotal, product, &subtotal);
   }
   json_close_array(writer);
   return subtotal;

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/attributes.h"
 #include "cli/country.h"
 #include "cli/csv.h"
-#include "base/attributes.h"
 
 #define HEADER "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 
@@ -57,10 +57,20 @@ static void prices_become_pence(void **state) {
     const char *price, *text;
     bool whole;
   } cases[] = {
-      {"2.55", "255", true},      {"0", "0", true},       {"165", "16500", true},   {"0.1", "10", true},
-      {"-11062.06", "-1106206", true}, {"0.001", "0.1", false}, {"1.250", "125", true},  {"1.2345", "123.45", false},
-      {"-0.001", "-0.1", false},  {"", "\"not a price\"", false}, {"1.2.3", "\"not a price\"", false},
-      {"free", "\"not a price\"", false}, {"1234567890123", "\"not a price\"", false}, {"0.29", "29", true},
+      {"2.55", "255", true},
+      {"0", "0", true},
+      {"165", "16500", true},
+      {"0.1", "10", true},
+      {"-11062.06", "-1106206", true},
+      {"0.001", "0.1", false},
+      {"1.250", "125", true},
+      {"1.2345", "123.45", false},
+      {"-0.001", "-0.1", false},
+      {"", "\"not a price\"", false},
+      {"1.2.3", "\"not a price\"", false},
+      {"free", "\"not a price\"", false},
+      {"1234567890123", "\"not a price\"", false},
+      {"0.29", "29", true},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     int64_t pence = 0;
@@ -80,7 +90,8 @@ static void read_retail(const char *text, struct retail *ret_retail) {
 static void invoices_are_grouped(void **state) {
   (void)state;
   struct retail retail;
-  read_retail(HEADER "1,A,,2,d,1.00,7,EIRE\n,B,,499,,0.50,,\n2,A,,1,d,1.00,,France\n3,A,,499,d,1.00,7,EIRE\n", &retail);
+  read_retail(HEADER "1,A,,2,d,1.00,7,EIRE\n,B,,499,,0.50,,\n2,A,,1,d,1.00,,France\n3,A,,499,d,1.00,7,EIRE\n",
+              &retail);
   assert_int_equal(retail.invoice_count, 3);
   assert_int_equal(retail.invoices[0].row_count, 2);
   assert_true(retail.invoices[0].wholesale); /* 501 units */
@@ -130,16 +141,18 @@ static void orders_are_written(void **state) {
               "3,A,,-5,d,0.001,,Unspecified\n",
               &retail);
   struct retail_order order = {.payment = BYTES("pay-1"), .coupon = true};
-  write_order(&retail, 0, &order,
-              "{\"channel\":\"retail\",\"currency\":\"GBP\",\"lines\":[{\"sku\":\"85123A\",\"quantity\":6,"
-              "\"unit_price\":255},{\"sku\":\"71053\",\"quantity\":1,\"unit_price\":339}],\"coupon\":\"SPIKE10\","
-              "\"discount\":186,\"total\":1683,\"payment\":{\"reference\":\"pay-1\"},\"ship_to\":{\"name\":"
-              "\"Customer 7\",\"line1\":\"1 Sample Street\",\"city\":\"Sampleton\",\"country\":\"GB\"}}");
+  write_order(
+      &retail, 0, &order,
+      "{\"channel\":\"retail\",\"currency\":\"GBP\",\"lines\":[{\"sku\":\"85123A\",\"quantity\":6,"
+      "\"unit_price\":255},{\"sku\":\"71053\",\"quantity\":1,\"unit_price\":339}],\"coupon\":\"SPIKE10\","
+      "\"discount\":186,\"total\":1683,\"payment\":{\"reference\":\"pay-1\"},\"ship_to\":{\"name\":"
+      "\"Customer 7\",\"line1\":\"1 Sample Street\",\"city\":\"Sampleton\",\"country\":\"GB\"}}");
   order = (struct retail_order){.purchase_order = BYTES("PO-2"), .terms_days = 30};
-  write_order(&retail, 1, &order,
-              "{\"channel\":\"wholesale\",\"currency\":\"GBP\",\"lines\":[{\"sku\":\"A\",\"quantity\":1000,"
-              "\"unit_price\":100}],\"total\":100000,\"purchase_order\":\"PO-2\",\"terms_days\":30,\"ship_to\":"
-              "{\"name\":\"Customer 8\",\"line1\":\"1 Sample Street\",\"city\":\"Sampleton\",\"country\":\"ZA\"}}");
+  write_order(
+      &retail, 1, &order,
+      "{\"channel\":\"wholesale\",\"currency\":\"GBP\",\"lines\":[{\"sku\":\"A\",\"quantity\":1000,"
+      "\"unit_price\":100}],\"total\":100000,\"purchase_order\":\"PO-2\",\"terms_days\":30,\"ship_to\":"
+      "{\"name\":\"Customer 8\",\"line1\":\"1 Sample Street\",\"city\":\"Sampleton\",\"country\":\"ZA\"}}");
   order = (struct retail_order){.payment = BYTES("pay-3"), .coupon = true};
   write_order(&retail, 2, &order,
               "{\"channel\":\"retail\",\"currency\":\"GBP\",\"lines\":[{\"sku\":\"A\",\"quantity\":-5,"
@@ -150,7 +163,8 @@ static void orders_are_written(void **state) {
 
 static void broken_files_are_told(void **state) {
   (void)state;
-  static const char *const texts[] = {"", "a,b\n", HEADER, HEADER ",A,,2,d,1.00,7,EIRE\n", HEADER "1,A,2\n", NULL};
+  static const char *const texts[] = {"",  "a,b\n", HEADER, HEADER ",A,,2,d,1.00,7,EIRE\n", HEADER "1,A,2\n",
+                                      NULL};
   for (size_t i = 0; texts[i]; i++) {
     struct retail retail;
     struct failure failure = {0};
@@ -188,10 +202,14 @@ static void countries_have_codes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(csv_fields),           cmocka_unit_test(csv_never_reads_past_its_end),
-      cmocka_unit_test(prices_become_pence),  cmocka_unit_test(invoices_are_grouped),
-      cmocka_unit_test(cancellations_find_their_orders), cmocka_unit_test(orders_are_written),
-      cmocka_unit_test(broken_files_are_told), cmocka_unit_test(the_sample_is_whole),
+      cmocka_unit_test(csv_fields),
+      cmocka_unit_test(csv_never_reads_past_its_end),
+      cmocka_unit_test(prices_become_pence),
+      cmocka_unit_test(invoices_are_grouped),
+      cmocka_unit_test(cancellations_find_their_orders),
+      cmocka_unit_test(orders_are_written),
+      cmocka_unit_test(broken_files_are_told),
+      cmocka_unit_test(the_sample_is_whole),
       cmocka_unit_test(countries_have_codes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

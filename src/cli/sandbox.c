@@ -19,35 +19,78 @@ struct settings {
 static const char *const service_words[] = {"inventory", "accounting", "fulfilment", NULL};
 
 #define AT(member) offsetof(struct settings, member)
-#define RATE(flag, member, text)                                                                           \
-  {.name = (flag), .type = OPTION_DECIMAL, .offset_bytes = AT(rates.member), .least = 0, .most = 1, \
-   .default_text = "0", .value_name = "RATE", .no_variable = true, .help = (text)}
+#define RATE(flag, member, text)                                                                     \
+  {                                                                                                  \
+    .name = (flag), .type = OPTION_DECIMAL, .offset_bytes = AT(rates.member), .least = 0, .most = 1, \
+    .default_text = "0", .value_name = "RATE", .no_variable = true, .help = (text)                   \
+  }
 static const struct option options[] = {
-    {.name = "listen", .type = OPTION_ADDRESS, .offset_bytes = AT(listen), .default_text = "127.0.0.1:9090",
-     .no_variable = true, .help = "Where to listen; port 0 takes any free port and prints it."},
-    {.name = "stock", .type = OPTION_INTEGER, .offset_bytes = AT(stock), .default_text = "1000000000",
-     .no_variable = true, .help = "How many there are of each SKU. A reserve of more is refused: out_of_stock."},
-    {.name = "connections", .type = OPTION_INTEGER, .offset_bytes = AT(connections), .default_text = "4096",
-     .least = 1, .most = 100000, .no_variable = true, .help = "Connections held at once; more wait to be accepted."},
-    {.name = "seed", .type = OPTION_INTEGER, .offset_bytes = AT(seed), .default_text = "1", .no_variable = true,
+    {.name = "listen",
+     .type = OPTION_ADDRESS,
+     .offset_bytes = AT(listen),
+     .default_text = "127.0.0.1:9090",
+     .no_variable = true,
+     .help = "Where to listen; port 0 takes any free port and prints it."},
+    {.name = "stock",
+     .type = OPTION_INTEGER,
+     .offset_bytes = AT(stock),
+     .default_text = "1000000000",
+     .no_variable = true,
+     .help = "How many there are of each SKU. A reserve of more is refused: out_of_stock."},
+    {.name = "connections",
+     .type = OPTION_INTEGER,
+     .offset_bytes = AT(connections),
+     .default_text = "4096",
+     .least = 1,
+     .most = 100000,
+     .no_variable = true,
+     .help = "Connections held at once; more wait to be accepted."},
+    {.name = "seed",
+     .type = OPTION_INTEGER,
+     .offset_bytes = AT(seed),
+     .default_text = "1",
+     .no_variable = true,
      .help = "Of the faults: the same seed and order of calls give the same faults."},
     RATE("fail-rate", fail, "Answers 503 with nothing applied; every other one with Retry-After."),
-    RATE("timeout-rate", timeout, "Never answers: closes the connection after --timeout-for; half of these are applied."),
-    {.name = "timeout-for", .type = OPTION_DURATION, .offset_bytes = AT(hang_ms), .default_text = "60s",
-     .no_variable = true, .help = "How long such a connection is held."},
+    RATE("timeout-rate", timeout,
+         "Never answers: closes the connection after --timeout-for; half of these are applied."),
+    {.name = "timeout-for",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(hang_ms),
+     .default_text = "60s",
+     .no_variable = true,
+     .help = "How long such a connection is held."},
     RATE("slow-rate", slow, "Answers late, by --slow-for."),
-    {.name = "slow-for", .type = OPTION_DURATION, .offset_bytes = AT(slow_ms), .default_text = "2s",
-     .no_variable = true, .help = "How late a slow answer is."},
+    {.name = "slow-for",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(slow_ms),
+     .default_text = "2s",
+     .no_variable = true,
+     .help = "How late a slow answer is."},
     RATE("lost-rate", lost, "Applies, then closes the connection without an answer."),
     RATE("pending-rate", pending,
-         "Answers 202 and tells the outcome at Callback-URL later, again until it is 2xx or 4xx, now and then twice."),
-    {.name = "callback-delay", .type = OPTION_DURATION, .offset_bytes = AT(callback_delay_ms), .default_text = "500ms",
-     .no_variable = true, .help = "How much later."},
+         "Answers 202 and tells the outcome at Callback-URL later, again until it is 2xx or 4xx, now and then "
+         "twice."),
+    {.name = "callback-delay",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(callback_delay_ms),
+     .default_text = "500ms",
+     .no_variable = true,
+     .help = "How much later."},
     RATE("refuse-rate", refuse, "Refuses with 409 declined, the first time a key comes; never an undo."),
-    {.name = "only", .type = OPTION_WORDS, .offset_bytes = AT(only), .names = service_words, .value_name = "SERVICE…",
-     .no_variable = true, .help = "Only these services have faults. All have them otherwise."},
-    {.name = "ignore-keys", .type = OPTION_WORDS, .offset_bytes = AT(ignore_keys), .names = service_words,
-     .value_name = "SERVICE…", .no_variable = true,
+    {.name = "only",
+     .type = OPTION_WORDS,
+     .offset_bytes = AT(only),
+     .names = service_words,
+     .value_name = "SERVICE…",
+     .no_variable = true,
+     .help = "Only these services have faults. All have them otherwise."},
+    {.name = "ignore-keys",
+     .type = OPTION_WORDS,
+     .offset_bytes = AT(ignore_keys),
+     .names = service_words,
+     .value_name = "SERVICE…",
+     .no_variable = true,
      .help = "These services do not honour Idempotency-Key and apply every attempt."},
 };
 
@@ -59,7 +102,8 @@ static const struct option_table table = {
         "honouring keys, and with faults on request. A key that comes again gets its first answer again, "
         "whatever body comes with it. What was applied is kept in memory until the process ends.\n"
         "Routes: POST /inventory/reserve, /inventory/release, /accounting/record, /accounting/refund, "
-        "/fulfilment/ship, /fulfilment/recall; GET /{service}/commands/{key}; GET /ledger, one JSON line for each "
+        "/fulfilment/ship, /fulfilment/recall; GET /{service}/commands/{key}; GET /ledger, one JSON line for "
+        "each "
         "applied effect; GET /healthz; POST /faults, new rates at once: {\"fail\": 0.5, \"services\": "
         "[\"accounting\"]}, each of fail, timeout, slow, lost, pending, refuse from 0 to 1.",
     .options = options,
@@ -101,10 +145,14 @@ static void raise_descriptor_limit(void) {
 static int run(const struct settings *settings) {
   unsigned only = service_bits(settings->only);
   struct sandbox sandbox = {
-      .settings = {.listen = settings->listen, .connections_max = settings->connections, .slow_ms = settings->slow_ms,
-                   .hang_ms = settings->hang_ms, .callback_delay_ms = settings->callback_delay_ms,
+      .settings = {.listen = settings->listen,
+                   .connections_max = settings->connections,
+                   .slow_ms = settings->slow_ms,
+                   .hang_ms = settings->hang_ms,
+                   .callback_delay_ms = settings->callback_delay_ms,
                    .ignoring = service_bits(settings->ignore_keys)},
-      .faults = {.rates = settings->rates, .services = only ? only : (1U << SERVICE_COUNT) - 1,
+      .faults = {.rates = settings->rates,
+                 .services = only ? only : (1U << SERVICE_COUNT) - 1,
                  .state = (uint64_t)settings->seed},
   };
   struct failure failure;
@@ -127,9 +175,12 @@ static int run(const struct settings *settings) {
 int command_sandbox(int argument_count, char **arguments) {
   struct settings settings = {0};
   switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   curl_global_init(CURL_GLOBAL_DEFAULT);
   int code = run(&settings);

@@ -5,21 +5,25 @@
 #include "cli/sandbox_server.h"
 #include "wire/json_write.h"
 
-__attribute__((format(printf, 3, 4))) static void say(struct sandbox_answer *answer, int status, const char *format,
-                                                      ...) {
+__attribute__((format(printf, 3, 4))) static void say(struct sandbox_answer *answer, int status,
+                                                      const char *format, ...) {
   va_list values;
   va_start(values, format);
   int size = vsnprintf(answer->body, sizeof answer->body, format, values);
   va_end(values);
   answer->status = status;
-  answer->body_size = size < 0 ? 0 : (size_t)size < sizeof answer->body ? (size_t)size : sizeof answer->body - 1;
+  answer->body_size = size < 0                             ? 0
+                      : (size_t)size < sizeof answer->body ? (size_t)size
+                                                           : sizeof answer->body - 1;
 }
 
 static const char *detail_of(const char *reason) {
-  return strcmp(reason, "out_of_stock") == 0 ? "not enough in stock; nothing was reserved" : "declined on request";
+  return strcmp(reason, "out_of_stock") == 0 ? "not enough in stock; nothing was reserved"
+                                             : "declined on request";
 }
 
-static void say_result(struct sandbox_answer *answer, enum order_command command, const struct sandbox_result *result) {
+static void say_result(struct sandbox_answer *answer, enum order_command command,
+                       const struct sandbox_result *result) {
   char reference[SANDBOX_REFERENCE_BYTES];
   if (result->refused) {
     say(answer, 409, "{\"reason\":\"%s\",\"detail\":\"%s\"}", result->reason, detail_of(result->reason));
@@ -69,7 +73,8 @@ static void apply(struct sandbox *sandbox, const struct sandbox_call *call, cons
   }
 }
 
-void sandbox_decide(struct sandbox *sandbox, const struct sandbox_call *call, struct sandbox_answer *ret_answer) {
+void sandbox_decide(struct sandbox *sandbox, const struct sandbox_call *call,
+                    struct sandbox_answer *ret_answer) {
   struct fault_plan plan = faults_draw(&sandbox->faults, command_service(call->command));
   struct json *body;
   struct bytes detail;

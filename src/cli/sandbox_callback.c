@@ -202,8 +202,8 @@ void callbacks_stop(struct callbacks *callbacks) {
   free(callbacks);
 }
 
-void callbacks_add(struct callbacks *callbacks, struct bytes url, struct bytes body, int64_t delay_ms, int times,
-                   _Atomic bool *told) {
+void callbacks_add(struct callbacks *callbacks, struct bytes url, struct bytes body, int64_t delay_ms,
+                   int times, _Atomic bool *told) {
   ensure(body.size <= CALLBACK_BODY_BYTES_MAX);
   struct callback *callback = calloc(1, sizeof *callback + url.size + 1);
   if (!callback) panic("out of memory");

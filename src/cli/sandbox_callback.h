@@ -21,8 +21,8 @@ void callbacks_stop(struct callbacks *callbacks);
 
 /* Posts `body` (JSON, at most CALLBACK_BODY_BYTES_MAX) to `url` after `delay_ms`, `times` times.
  * `told` (it must stay; may be NULL) is set after the first that came through. Any thread. */
-void callbacks_add(struct callbacks *callbacks, struct bytes url, struct bytes body, int64_t delay_ms, int times,
-                   _Atomic bool *told);
+void callbacks_add(struct callbacks *callbacks, struct bytes url, struct bytes body, int64_t delay_ms,
+                   int times, _Atomic bool *told);
 
 struct callback_counts {
   uint64_t waiting, delivered, refused /* 4xx */, failed /* attempts that will be made again */;

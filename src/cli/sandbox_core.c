@@ -91,7 +91,8 @@ static struct sandbox_record *record_new(struct sandbox_core *core, const struct
   return record;
 }
 
-struct sandbox_record *sandbox_core_find(const struct sandbox_core *core, enum service service, struct bytes key) {
+struct sandbox_record *sandbox_core_find(const struct sandbox_core *core, enum service service,
+                                         struct bytes key) {
   int64_t found = key_index_find(&core->keys[service], key);
   return found == KEY_INDEX_NONE ? NULL : core->records[found];
 }

@@ -25,14 +25,14 @@ struct sandbox_record {
   struct bytes key, order;
   enum order_command command;
   bool refused;
-  const char *reason;       /* of a refusal */
-  uint64_t sequence;        /* of its first effect; 0: none */
+  const char *reason; /* of a refusal */
+  uint64_t sequence;  /* of its first effect; 0: none */
   uint32_t attempts;
-  uint32_t held;            /* reserve: how often its lines are taken out of stock at present */
+  uint32_t held; /* reserve: how often its lines are taken out of stock at present */
   struct sandbox_line *lines;
   size_t line_count;
-  bool pending;             /* 202 was said, and the outcome is told by callback */
-  _Atomic bool told;        /* set by the callback thread once that callback came through */
+  bool pending;      /* 202 was said, and the outcome is told by callback */
+  _Atomic bool told; /* set by the callback thread once that callback came through */
 };
 
 /* One thing done; its sequence is its place, from 1. */
@@ -54,7 +54,7 @@ struct sandbox_command {
   struct bytes key;        /* "<order>.<command>" or any other text */
   const struct json *body; /* the order; a reserve's `lines`, a refund's `recorded` are read */
   int64_t now_ms;
-  bool refuse;             /* a fault: refuse unless the key has a result already */
+  bool refuse; /* a fault: refuse unless the key has a result already */
 };
 
 struct sandbox_result {
@@ -68,7 +68,8 @@ struct sandbox_result {
 struct sandbox_result sandbox_core_apply(struct sandbox_core *core, const struct sandbox_command *command);
 
 /* What is known under a key; NULL where it never came. */
-struct sandbox_record *sandbox_core_find(const struct sandbox_core *core, enum service service, struct bytes key);
+struct sandbox_record *sandbox_core_find(const struct sandbox_core *core, enum service service,
+                                         struct bytes key);
 
 uint64_t sandbox_core_effect_count(const struct sandbox_core *core);
 /* `sequence` from 1 to the count. */

@@ -73,11 +73,12 @@ static enum MHD_Result handle_command(struct sandbox_server *server, struct exch
   return MHD_YES;
 }
 
-static enum MHD_Result handle_service(struct sandbox_server *server, struct exchange *exchange, enum service service,
-                                      struct bytes rest, bool is_post) {
+static enum MHD_Result handle_service(struct sandbox_server *server, struct exchange *exchange,
+                                      enum service service, struct bytes rest, bool is_post) {
   enum order_command command;
   if (!is_post && bytes_starts_with(rest, BYTES("commands/"))) {
-    sandbox_look_up(server->sandbox, service, bytes_slice(rest, strlen("commands/"), rest.size), &exchange->answer);
+    sandbox_look_up(server->sandbox, service, bytes_slice(rest, strlen("commands/"), rest.size),
+                    &exchange->answer);
     return queue_answer(exchange);
   }
   if (!order_command_parse(rest, &command) || command_service(command) != service)
@@ -94,7 +95,8 @@ static enum MHD_Result handle_faults(struct sandbox_server *server, struct excha
   bool good = json_parse(text_view(&exchange->body), scratch, &change, &detail);
   good = faults_change(&server->sandbox->faults, good ? change : NULL, &complaint);
   arena_reset(scratch);
-  return good ? queue_json(exchange->connection, 200, BYTES("{}")) : refuse(exchange->connection, 422, complaint);
+  return good ? queue_json(exchange->connection, 200, BYTES("{}"))
+              : refuse(exchange->connection, 422, complaint);
 }
 
 static enum MHD_Result handle_health(struct sandbox_server *server, struct exchange *exchange) {
@@ -142,8 +144,9 @@ static void take_upload(struct exchange *exchange, const char *upload, size_t si
     text_append(&exchange->body, bytes_from(upload, size));
 }
 
-enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-                                const char *version, const char *upload, size_t *upload_size, void **request) {
+enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **request) {
   (void)version;
   if (!*request) return begin(connection, request);
   struct exchange *exchange = *request;

@@ -24,8 +24,9 @@ struct sandbox_server {
 };
 
 /* MHD_AccessHandlerCallback; the context is a struct sandbox_server. */
-enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-                                const char *version, const char *upload, size_t *upload_size, void **request);
+enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **request);
 /* MHD_RequestCompletedCallback. */
 void exchange_end(void *context, struct MHD_Connection *connection, void **request,
                   enum MHD_RequestTerminationCode how);

@@ -8,12 +8,12 @@
 #include "wire/json.h"
 
 struct fault_rates { /* each a probability, 0 to 1 */
-  double fail;    /* 503, nothing applied; every other one with Retry-After: 1 */
-  double timeout; /* no answer for a long time, then the connection is closed; applied or not, by toss */
-  double slow;    /* the answer comes late */
-  double lost;    /* applied, then the connection is closed without an answer */
-  double pending; /* 202, the outcome by callback */
-  double refuse;  /* 409 declined, the first time a key comes; never an undo */
+  double fail;       /* 503, nothing applied; every other one with Retry-After: 1 */
+  double timeout;    /* no answer for a long time, then the connection is closed; applied or not, by toss */
+  double slow;       /* the answer comes late */
+  double lost;       /* applied, then the connection is closed without an answer */
+  double pending;    /* 202, the outcome by callback */
+  double refuse;     /* 409 declined, the first time a key comes; never an undo */
 };
 
 struct faults {

@@ -37,8 +37,10 @@ static struct sandbox_result apply(struct sandbox_core *core, enum order_command
 static void a_key_is_applied_once(void **state) {
   (void)state;
   struct sandbox_core *core = sandbox_core_new(10, 0);
-  struct sandbox_result first = apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":4}"), false);
-  struct sandbox_result again = apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":9}"), false);
+  struct sandbox_result first =
+      apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":4}"), false);
+  struct sandbox_result again =
+      apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":9}"), false);
   assert_false(first.refused);
   assert_false(first.repeated);
   assert_true(again.repeated);
@@ -64,16 +66,18 @@ static void a_reserve_takes_all_or_nothing(void **state) {
   (void)state;
   struct sandbox_core *core = sandbox_core_new(10, 0);
   /* The SKU repeats: 6 and 6 are more than 10. */
-  struct sandbox_result result =
-      apply(core, COMMAND_RESERVE, "ord_1.reserve",
-            ORDER("{\"sku\":\"b\",\"quantity\":1},{\"sku\":\"a\",\"quantity\":6},{\"sku\":\"a\",\"quantity\":6}"), false);
+  struct sandbox_result result = apply(
+      core, COMMAND_RESERVE, "ord_1.reserve",
+      ORDER("{\"sku\":\"b\",\"quantity\":1},{\"sku\":\"a\",\"quantity\":6},{\"sku\":\"a\",\"quantity\":6}"),
+      false);
   assert_true(result.refused);
   assert_string_equal(result.reason, "out_of_stock");
   assert_int_equal(sandbox_core_stock(core, BYTES("a")), 10);
   assert_int_equal(sandbox_core_stock(core, BYTES("b")), 10);
   assert_int_equal(sandbox_core_effect_count(core), 0);
   /* The refusal is the key's result for good, even if there is stock again. */
-  assert_true(apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":1}"), false).refused);
+  assert_true(
+      apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":1}"), false).refused);
   sandbox_core_free(core);
 }
 
@@ -81,7 +85,8 @@ static void a_release_gives_back_once(void **state) {
   (void)state;
   struct sandbox_core *core = sandbox_core_new(10, 0);
   apply(core, COMMAND_RESERVE, "ord_1.reserve", ORDER("{\"sku\":\"a\",\"quantity\":10}"), false);
-  assert_true(apply(core, COMMAND_RESERVE, "ord_2.reserve", ORDER("{\"sku\":\"a\",\"quantity\":1}"), false).refused);
+  assert_true(
+      apply(core, COMMAND_RESERVE, "ord_2.reserve", ORDER("{\"sku\":\"a\",\"quantity\":1}"), false).refused);
   assert_false(apply(core, COMMAND_RELEASE, "ord_1.release", "{}", false).refused);
   assert_int_equal(sandbox_core_stock(core, BYTES("a")), 10);
   apply(core, COMMAND_RELEASE, "ord_1.release", "{}", false);
@@ -126,12 +131,13 @@ static void the_ledger_tells_every_effect(void **state) {
   for (uint64_t i = 1; i <= sandbox_core_effect_count(core); i++)
     sandbox_ledger_line(sandbox_core_effect(core, i), i, &text);
   text_append_char(&text, '\0');
-  assert_string_equal(text.data,
-                      "{\"sequence\":1,\"at\":\"1970-01-01T00:00:01.000Z\",\"service\":\"accounting\",\"command\":"
-                      "\"record\",\"order\":\"ord_1\",\"key\":\"ord_1.record\",\"reference\":\"rec-1\",\"attempts\":1}\n"
-                      "{\"sequence\":2,\"at\":\"1970-01-01T00:00:01.000Z\",\"service\":\"accounting\",\"command\":"
-                      "\"refund\",\"order\":\"ord_1\",\"key\":\"ord_1.refund\",\"reference\":\"ref-2\",\"attempts\":2,"
-                      "\"recorded\":false}\n");
+  assert_string_equal(
+      text.data,
+      "{\"sequence\":1,\"at\":\"1970-01-01T00:00:01.000Z\",\"service\":\"accounting\",\"command\":"
+      "\"record\",\"order\":\"ord_1\",\"key\":\"ord_1.record\",\"reference\":\"rec-1\",\"attempts\":1}\n"
+      "{\"sequence\":2,\"at\":\"1970-01-01T00:00:01.000Z\",\"service\":\"accounting\",\"command\":"
+      "\"refund\",\"order\":\"ord_1\",\"key\":\"ord_1.refund\",\"reference\":\"ref-2\",\"attempts\":2,"
+      "\"recorded\":false}\n");
   sandbox_core_free(core);
 }
 
@@ -176,8 +182,12 @@ static void faults_do_what_they_say(void **state) {
     int64_t wait_ms;
     int effects; /* -1: by toss */
   } cases[] = {
-      {{0}, 200, 0, 1},           {{.fail = 1}, 503, 0, 0},    {{.lost = 1}, 0, 0, 1},
-      {{.slow = 1}, 200, 20, 1},  {{.timeout = 1}, 0, 30, -1}, {{.refuse = 1}, 409, 0, 0},
+      {{0}, 200, 0, 1},
+      {{.fail = 1}, 503, 0, 0},
+      {{.lost = 1}, 0, 0, 1},
+      {{.slow = 1}, 200, 20, 1},
+      {{.timeout = 1}, 0, 30, -1},
+      {{.refuse = 1}, 409, 0, 0},
       {{.pending = 1}, 200, 0, 1} /* no Callback-URL: answered at once */,
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -215,8 +225,12 @@ static void faults_change_at_once_or_not_at_all(void **state) {
     const char *text;
     bool good;
   } cases[] = {
-      {"{\"fail\":0.5,\"services\":[\"accounting\"]}", true}, {"{\"fail\":2}", false},    {"{\"lost\":\"1\"}", false},
-      {"{\"fail\":0.1,\"wrong\":1}", false},                  {"{\"services\":[\"x\"]}", false}, {"[]", false},
+      {"{\"fail\":0.5,\"services\":[\"accounting\"]}", true},
+      {"{\"fail\":2}", false},
+      {"{\"lost\":\"1\"}", false},
+      {"{\"fail\":0.1,\"wrong\":1}", false},
+      {"{\"services\":[\"x\"]}", false},
+      {"[]", false},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     struct json *json;

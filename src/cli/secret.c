@@ -35,8 +35,9 @@ bool secret_read(const char *path, size_t least_bytes, struct arena *arena, stru
   if (size && buffer[size - 1] == '\n') size--;
   if (size && buffer[size - 1] == '\r') size--;
   if (size < least_bytes)
-    return failure_set(ret_failure, "%s holds %zu bytes; a secret needs at least %zu (openssl rand -hex 32 makes one)",
-                       path, size, least_bytes);
+    return failure_set(ret_failure,
+                       "%s holds %zu bytes; a secret needs at least %zu (openssl rand -hex 32 makes one)", path,
+                       size, least_bytes);
   *ret_secret = bytes_from(buffer, size);
   return true;
 }

@@ -25,9 +25,9 @@ enum { SURGE_ID_BYTES = 40, SURGE_KEY_BYTES = 48 };
 
 struct surge_action {
   uint32_t invoice;
-  uint32_t cycle;        /* how often the file was gone through before */
-  int64_t target;        /* the action that a cancellation cancels; -1 for an order */
-  int64_t cancelled_by;  /* the action that waits for this order's id; -1: none */
+  uint32_t cycle;       /* how often the file was gone through before */
+  int64_t target;       /* the action that a cancellation cancels; -1 for an order */
+  int64_t cancelled_by; /* the action that waits for this order's id; -1: none */
   enum surge_progress progress;
   char id[SURGE_ID_BYTES]; /* once acknowledged */
 };
@@ -42,6 +42,7 @@ struct surge_request {
   size_t body_at;              /* where in it the body begins */
   char key[SURGE_KEY_BYTES];
   struct surge *surge;
+  struct surge_request *before, *after; /* among those under way */
 };
 
 enum { SURGE_CODES_MAX = 64, SURGE_CODE_BYTES = 48, SURGE_SECONDS_MAX = 24 * 3600 };
@@ -52,13 +53,14 @@ struct surge_code {
 };
 
 struct surge_counts {
-  uint64_t sent;          /* orders begun */
-  uint64_t attempts;      /* requests for orders, retries included */
+  uint64_t sent;     /* orders begun */
+  uint64_t attempts; /* requests for orders, retries included */
   uint64_t acknowledged, refused, unanswered, retried;
-  uint64_t overloaded;    /* 503 and 429 answers */
-  uint64_t failed;        /* other 5xx answers */
-  uint64_t broken;        /* requests without an answer */
-  uint64_t cancels_sent, cancels_taken, cancels_late /* 409 */, cancels_refused, cancels_unanswered, cancels_skipped;
+  uint64_t overloaded; /* 503 and 429 answers */
+  uint64_t failed;     /* other 5xx answers */
+  uint64_t broken;     /* requests without an answer */
+  uint64_t cancels_sent, cancels_taken, cancels_late /* 409 */, cancels_refused, cancels_unanswered,
+      cancels_skipped;
 };
 
 struct surge {
@@ -79,6 +81,7 @@ struct surge {
   struct surge_request **ready; /* to be sent once the ledger holds them */
   size_t ready_count, ready_capacity;
   size_t under_way; /* requests begun and not ended */
+  struct surge_request *first_under_way;
   uint64_t random;
   int ledger; /* descriptor */
   struct text ledger_text;

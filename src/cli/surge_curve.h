@@ -10,7 +10,7 @@ enum { SURGE_CURVE_STEPS = 2048 };
 struct surge_curve {
   double base_rate, peak_rate; /* a second */
   double duration_s;
-  double total;                /* how many in all */
+  double total;                       /* how many in all */
   double sums[SURGE_CURVE_STEPS + 1]; /* how many by the end of each step */
 };
 

@@ -23,7 +23,8 @@ bool surge_ledger_open(struct surge *surge, struct failure *ret_failure) {
   const char *path = surge->settings.ledger;
   text_init(&surge->ledger_text, NULL);
   surge->ledger = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (surge->ledger < 0) return failure_set(ret_failure, "cannot open the ledger %s: %s", path, strerror(errno));
+  if (surge->ledger < 0)
+    return failure_set(ret_failure, "cannot open the ledger %s: %s", path, strerror(errno));
   line_begin(surge, &writer, "run");
   json_write_string(&writer, "run", surge->run);
   json_write_time(&writer, "at", surge_wall_ms());
@@ -44,12 +45,13 @@ void surge_ledger_attempt(struct surge *surge, const struct surge_request *reque
   json_write_int64(&writer, "try", request->tries);
   json_write_time(&writer, "at", surge_wall_ms());
   if (request->tries == 1 && !request->is_cancel)
-    json_write_raw(&writer, "body", bytes_slice(text_view(&request->message), request->body_at, request->message.size));
+    json_write_raw(&writer, "body",
+                   bytes_slice(text_view(&request->message), request->body_at, request->message.size));
   line_end(surge, &writer);
 }
 
-void surge_ledger_answer(struct surge *surge, const struct surge_request *request, const struct client_answer *answer,
-                         struct bytes id, struct bytes code) {
+void surge_ledger_answer(struct surge *surge, const struct surge_request *request,
+                         const struct client_answer *answer, struct bytes id, struct bytes code) {
   struct json_writer writer;
   line_begin(surge, &writer, request->is_cancel ? "cancel-answer" : "answer");
   json_write_string(&writer, "key", request->key);
@@ -68,7 +70,8 @@ bool surge_ledger_write(struct surge *surge, struct failure *ret_failure) {
     ssize_t written = write(surge->ledger, surge->ledger_text.data + at, surge->ledger_text.size - at);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
-      return failure_set(ret_failure, "cannot write the ledger %s: %s", surge->settings.ledger, strerror(errno));
+      return failure_set(ret_failure, "cannot write the ledger %s: %s", surge->settings.ledger,
+                         strerror(errno));
     at += (size_t)written;
   }
   surge->ledger_text.size = 0;

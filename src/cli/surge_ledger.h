@@ -17,8 +17,8 @@
 MUST_USE bool surge_ledger_open(struct surge *surge, struct failure *ret_failure);
 /* These add to a buffer; surge_ledger_write puts it into the file. */
 void surge_ledger_attempt(struct surge *surge, const struct surge_request *request);
-void surge_ledger_answer(struct surge *surge, const struct surge_request *request, const struct client_answer *answer,
-                         struct bytes id, struct bytes code);
+void surge_ledger_answer(struct surge *surge, const struct surge_request *request,
+                         const struct client_answer *answer, struct bytes id, struct bytes code);
 MUST_USE bool surge_ledger_write(struct surge *surge, struct failure *ret_failure);
 MUST_USE bool surge_ledger_close(struct surge *surge, struct failure *ret_failure);
 

@@ -12,6 +12,7 @@ struct surge_progress_view {
   int64_t next_us;
   uint64_t acknowledged_before;
   int64_t before_us;
+  size_t column;                    /* the last one drawn */
   double rates[SURGE_PLOT_COLUMNS]; /* acknowledged a second, the most in each column */
 };
 

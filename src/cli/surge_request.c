@@ -49,8 +49,9 @@ static void write_order(struct surge *surge, struct surge_request *request) {
   const struct surge_action *action = &surge->actions[request->action];
   const struct retail_invoice *invoice = &surge->retail.invoices[action->invoice];
   bool on_terms = invoice->wholesale && request->action % 2 == 0;
-  struct retail_order order = {.coupon = !invoice->wholesale && random_chance(&surge->random, surge->settings.coupon_rate),
-                               .terms_days = on_terms ? TERMS_DAYS : 0};
+  struct retail_order order = {
+      .coupon = !invoice->wholesale && random_chance(&surge->random, surge->settings.coupon_rate),
+      .terms_days = on_terms ? TERMS_DAYS : 0};
   if (!on_terms) order.payment = arena_printf(&surge->scratch, "pay-%s-%zu", surge->run, request->action);
   if (invoice->wholesale)
     order.purchase_order = arena_printf(&surge->scratch, "PO-%s-%zu", surge->run, request->action);
@@ -64,7 +65,8 @@ static void write_order(struct surge *surge, struct surge_request *request) {
 
 static void write_cancel(struct surge *surge, struct surge_request *request) {
   char path[SURGE_ID_BYTES + 32];
-  snprintf(path, sizeof path, "/v1/orders/%s/cancel", surge->actions[surge->actions[request->action].target].id);
+  snprintf(path, sizeof path, "/v1/orders/%s/cancel",
+           surge->actions[surge->actions[request->action].target].id);
   write_head(surge, request, path, 0);
 }
 
@@ -99,12 +101,21 @@ struct surge_request *surge_request_new(struct surge *surge, size_t action, int6
     surge->counts.sent++;
     surge->actions[action].progress = SURGE_SENT;
   }
+  request->after = surge->first_under_way;
+  if (request->after) request->after->before = request;
+  surge->first_under_way = request;
   surge->under_way++;
   return request;
 }
 
 void surge_request_free(struct surge_request *request) {
-  request->surge->under_way--;
+  struct surge *surge = request->surge;
+  if (request->before)
+    request->before->after = request->after;
+  else
+    surge->first_under_way = request->after;
+  if (request->after) request->after->before = request->before;
+  surge->under_way--;
   text_release(&request->message);
   free(request);
 }

@@ -14,31 +14,59 @@ struct settings {
 
 #define AT(member) offsetof(struct settings, member)
 static const struct option options[] = {
-    {.name = "secret-file", .type = OPTION_TEXT, .offset_bytes = AT(secret_file), .value_name = "FILE", .required = true,
+    {.name = "secret-file",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(secret_file),
+     .value_name = "FILE",
+     .required = true,
      .help = "The secret that the server checks tokens with (its --jwt-secret-file): at least 32 bytes, one "
              "trailing newline is dropped."},
-    {.name = "customer", .type = OPTION_TEXT, .offset_bytes = AT(customer), .value_name = "ID", .required = true,
-     .no_variable = true, .help = "Whom the token speaks for (sub): 1 to 128 characters."},
-    {.name = "scope", .type = OPTION_WORDS, .offset_bytes = AT(scope), .value_name = "SCOPE…", .no_variable = true,
+    {.name = "customer",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(customer),
+     .value_name = "ID",
+     .required = true,
+     .no_variable = true,
+     .help = "Whom the token speaks for (sub): 1 to 128 characters."},
+    {.name = "scope",
+     .type = OPTION_WORDS,
+     .offset_bytes = AT(scope),
+     .value_name = "SCOPE…",
+     .no_variable = true,
      .default_text = "orders:read orders:write",
      .help = "What it may do: orders:read, orders:write, orders:wholesale, orders:operate."},
-    {.name = "ttl", .type = OPTION_DURATION, .offset_bytes = AT(ttl_ms), .default_text = "1h", .no_variable = true,
-     .least = 1000, .most = INT64_C(366) * 24 * 3600 * 1000, .help = "How long it is valid."},
-    {.name = "issuer", .type = OPTION_TEXT, .offset_bytes = AT(issuer), .help = "The iss claim.", .no_variable = true},
-    {.name = "audience", .type = OPTION_TEXT, .offset_bytes = AT(audience), .help = "The aud claim.",
+    {.name = "ttl",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(ttl_ms),
+     .default_text = "1h",
+     .no_variable = true,
+     .least = 1000,
+     .most = INT64_C(366) * 24 * 3600 * 1000,
+     .help = "How long it is valid."},
+    {.name = "issuer",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(issuer),
+     .help = "The iss claim.",
+     .no_variable = true},
+    {.name = "audience",
+     .type = OPTION_TEXT,
+     .offset_bytes = AT(audience),
+     .help = "The aud claim.",
      .no_variable = true},
 };
 
 static const struct option_table table = {
     .command = "token",
     .synopsis = "spillway token --secret-file FILE --customer ID [OPTION]…",
-    .summary = "mints a development token. It is an HS256 JSON Web Token, printed on standard output. In "
-               "production tokens come from an identity provider, and the server is given its keys (--jwks).",
+    .summary =
+        "mints a development token. It is an HS256 JSON Web Token, printed on standard output. In "
+        "production tokens come from an identity provider, and the server is given its keys (--jwks).",
     .options = options,
     .count = COUNT_OF(options),
-    .epilogue = "EXAMPLES\n    openssl rand -hex 32 > secret\n"
-                "    curl -H \"Authorization: Bearer $(spillway token --secret-file secret --customer ada)\" \\\n"
-                "        http://127.0.0.1:8080/v1/orders\n",
+    .epilogue =
+        "EXAMPLES\n    openssl rand -hex 32 > secret\n"
+        "    curl -H \"Authorization: Bearer $(spillway token --secret-file secret --customer ada)\" \\\n"
+        "        http://127.0.0.1:8080/v1/orders\n",
 };
 
 static bool check_customer(const char *customer) {
@@ -77,9 +105,12 @@ static int mint(const struct settings *settings, struct arena *arena) {
 int command_token(int argument_count, char **arguments) {
   struct settings settings = {0};
   switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   if (!check_customer(settings.customer)) {
     fprintf(stderr, "spillway token: --customer: 1 to 128 characters of UTF-8, no control characters\n");

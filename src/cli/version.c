@@ -17,9 +17,12 @@ static const struct option_table table = {
 int command_version(int argument_count, char **arguments) {
   char settings;
   switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   printf("spillway %s\n", SPILLWAY_VERSION);
   printf("libmicrohttpd %s\nSQLite %s\nlibcurl %s\n%s\n", MHD_get_version(), sqlite3_libversion(),
