@@ -114,6 +114,7 @@ static bool settled(long status) {
 /* One answer, or none (status 0): the callback goes back into the heap unless it is done. */
 static void on_end(struct callbacks *callbacks, struct callback *callback, long status) {
   bool again = !settled(status);
+  if (!again && callback->told) atomic_store(callback->told, true);
   pthread_mutex_lock(&callbacks->lock);
   if (again) {
     int64_t delay_ms = RETRY_FIRST_MS << (callback->tries < 6 ? callback->tries : 6);
@@ -130,7 +131,6 @@ static void on_end(struct callbacks *callbacks, struct callback *callback, long 
   else
     callbacks->counts.waiting--;
   pthread_mutex_unlock(&callbacks->lock);
-  if (settled(status) && callback->told) atomic_store(callback->told, true);
   if (!again) free(callback);
 }
 
