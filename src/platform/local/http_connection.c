@@ -107,13 +107,28 @@ int64_t http_connections_expire(struct http_server *server, int64_t now_ms) {
   return wait_ms;
 }
 
-/* Those between two requests, and those that have not begun one. Only the reading half is shut: a
- * request that has arrived already is still read and answered. */
+/* All that the client will ever send has been read. libmicrohttpd 0.9.75 overlooks that in the middle
+ * of some requests, which then stay until their deadline. */
+static bool client_has_ended(const struct http_connection *connection) {
+  char byte;
+  return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Those between two requests, and those that have not begun one: only the reading half is shut, so that
+ * a request that has arrived already is still read and answered. Those that can never complete one are
+ * cut. */
 void http_connections_stop_idle(struct http_server *server) {
-  static const enum http_deadline kinds[] = {HTTP_DEADLINE_IDLE, HTTP_DEADLINE_HEADER};
-  for (size_t i = 0; i < COUNT_OF(kinds); i++)
-    for (struct http_connection *one = server->deadlines[kinds[i]].first; one; one = one->later)
-      if (!one->call) shutdown(one->fd, SHUT_RD);
+  static const enum http_deadline kinds[] = {HTTP_DEADLINE_IDLE, HTTP_DEADLINE_HEADER, HTTP_DEADLINE_BODY};
+  for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+    struct http_connection *later;
+    for (struct http_connection *one = server->deadlines[kinds[i]].first; one; one = later) {
+      later = one->later;
+      if (!one->call)
+        shutdown(one->fd, SHUT_RD);
+      else if (client_has_ended(one))
+        cut(one);
+    }
+  }
 }
 
 void http_connections_cut_all(struct http_server *server) {
