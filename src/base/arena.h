@@ -34,7 +34,6 @@ void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_b
 struct bytes arena_copy(struct arena *arena, struct bytes view);
 /* The same as a C string. */
 char *arena_string(struct arena *arena, struct bytes view);
-struct bytes arena_printf(struct arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+struct bytes arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -12,8 +12,7 @@ bool bytes_equal_ignoring_case(struct bytes a, struct bytes b) {
 }
 
 bool bytes_starts_with(struct bytes text, struct bytes prefix) {
-  return text.size >= prefix.size &&
-         (prefix.size == 0 || memcmp(text.data, prefix.data, prefix.size) == 0);
+  return text.size >= prefix.size && (prefix.size == 0 || memcmp(text.data, prefix.data, prefix.size) == 0);
 }
 
 size_t bytes_find(struct bytes text, char c, size_t from) {
@@ -33,8 +32,7 @@ struct bytes bytes_trim(struct bytes text) {
     text.data++;
     text.size--;
   }
-  while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-    text.size--;
+  while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) text.size--;
   return text;
 }
 
@@ -80,8 +78,8 @@ static size_t code_point_size(const unsigned char *at, size_t left) {
   if (size == 0 || left < size) return 0;
   for (size_t i = 1; i < size; i++)
     if ((at[i] & 0xC0) != 0x80) return 0;
-  if ((first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] > 0x9F) ||
-      (first == 0xF0 && at[1] < 0x90) || (first == 0xF4 && at[1] > 0x8F))
+  if ((first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] > 0x9F) || (first == 0xF0 && at[1] < 0x90) ||
+      (first == 0xF4 && at[1] > 0x8F))
     return 0;
   return size;
 }

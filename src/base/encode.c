@@ -2,8 +2,7 @@
 
 static const char base32_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-static const char base64_standard[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* The value of `c` in an alphabet, -1 if it has none. */
 static int value_of(const char *alphabet, size_t size, char c) {
@@ -39,16 +38,14 @@ static struct bytes encode64(struct bytes data, const char *alphabet, bool pad, 
   for (size_t i = 0; i < data.size; i += 3) {
     size_t have = data.size - i < 3 ? data.size - i : 3;
     uint32_t bits = 0;
-    for (size_t j = 0; j < 3; j++)
-      bits = bits << 8 | (j < have ? (uint8_t)data.data[i + j] : 0U);
+    for (size_t j = 0; j < 3; j++) bits = bits << 8 | (j < have ? (uint8_t)data.data[i + j] : 0U);
     for (size_t j = 0; j <= have; j++) text[size++] = alphabet[bits >> (18 - 6 * j) & 63];
     for (size_t j = have; pad && j < 3; j++) text[size++] = '=';
   }
   return (struct bytes){text, size};
 }
 
-static bool decode64(struct bytes text, const char *alphabet, struct arena *arena,
-                     struct bytes *ret_data) {
+static bool decode64(struct bytes text, const char *alphabet, struct arena *arena, struct bytes *ret_data) {
   if (text.size % 4 == 1) return false;
   char *data = arena_allocate(arena, text.size / 4 * 3 + 3);
   size_t size = 0;

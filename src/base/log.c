@@ -73,8 +73,8 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
     put_name(&line, fields[i].name);
     char digits[24];
     if (fields[i].type == LOG_FIELD_INT)
-      put(&line, bytes_from(digits, (size_t)snprintf(digits, sizeof digits, "%lld",
-                                                     (long long)fields[i].integer)));
+      put(&line,
+          bytes_from(digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)fields[i].integer)));
     else
       put_quoted(&line, fields[i].text);
   }

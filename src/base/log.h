@@ -30,8 +30,8 @@ bool log_parse_level(struct bytes text, enum log_level *ret_level);
 
 /* An empty text field is left out; lines are cut at 4,000 bytes of field text. */
 void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t count);
-#define log_event(level, event, ...)                                        \
-  log_fields((level), (event), (const struct log_field[]){__VA_ARGS__},     \
+#define log_event(level, event, ...)                                    \
+  log_fields((level), (event), (const struct log_field[]){__VA_ARGS__}, \
              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
 #endif

@@ -8,8 +8,8 @@ _Noreturn void panic_at(const char *file, int line, const char *message);
 #define panic(message) panic_at(__FILE__, __LINE__, (message))
 
 /* An assertion that stays on in release builds. */
-#define ensure(condition) \
-  do {                    \
+#define ensure(condition)                                                            \
+  do {                                                                               \
     if (!(condition)) panic_at(__FILE__, __LINE__, "broken invariant: " #condition); \
   } while (0)
 

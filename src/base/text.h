@@ -25,8 +25,6 @@ void text_append_char(struct text *text, char c);
 void text_append_int64(struct text *text, int64_t value);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static inline struct bytes text_view(const struct text *text) {
-  return (struct bytes){text->data, text->size};
-}
+static inline struct bytes text_view(const struct text *text) { return (struct bytes){text->data, text->size}; }
 
 #endif

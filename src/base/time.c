@@ -20,8 +20,7 @@ static void date_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month,
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t day_of_era = days - era * 146097;
-  int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   int64_t month_from_march = (5 * day_of_year + 2) / 153;
   *ret_day = (unsigned)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
@@ -159,8 +158,7 @@ struct unit {
   int64_t factor;
 };
 
-static bool parse_with_unit(struct bytes text, const struct unit *units, size_t count,
-                            int64_t *ret_value) {
+static bool parse_with_unit(struct bytes text, const struct unit *units, size_t count, int64_t *ret_value) {
   size_t digits = 0;
   while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') digits++;
   unsigned long long number;
@@ -172,8 +170,7 @@ static bool parse_with_unit(struct bytes text, const struct unit *units, size_t 
   return false;
 }
 
-static const struct unit duration_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
 static const struct unit size_units[] = {
     {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}};
 
@@ -184,8 +181,7 @@ bool duration_parse(struct bytes text, int64_t *ret_duration_ms) {
 void duration_format(int64_t duration_ms, char ret_text[25]) {
   size_t unit = 3;
   while (unit > 0 && (duration_ms == 0 || duration_ms % duration_units[unit].factor != 0)) unit--;
-  snprintf(ret_text, 25, "%" PRId64 "%s", duration_ms / duration_units[unit].factor,
-           duration_units[unit].name);
+  snprintf(ret_text, 25, "%" PRId64 "%s", duration_ms / duration_units[unit].factor, duration_units[unit].name);
 }
 
 bool size_parse(struct bytes text, int64_t *ret_size_bytes) {

@@ -76,7 +76,8 @@ static int poll_timeout_ms(struct sandbox_server *server) {
 static void loop(struct sandbox_server *server, int stop_descriptor) {
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
   ensure(info != NULL);
-  struct pollfd watched[] = {{.fd = info->epoll_fd, .events = POLLIN}, {.fd = stop_descriptor, .events = POLLIN}};
+  struct pollfd watched[] = {{.fd = info->epoll_fd, .events = POLLIN},
+                             {.fd = stop_descriptor, .events = POLLIN}};
   while (!(watched[1].revents & POLLIN)) {
     int ready = poll(watched, COUNT_OF(watched), poll_timeout_ms(server));
     if (ready < 0 && errno != EINTR) panic("poll failed");
@@ -91,7 +92,8 @@ static bool start(struct sandbox_server *server, struct failure *ret_failure) {
   struct sockaddr_storage address;
   socklen_t size;
   ensure(address_parse(bytes_of(settings->listen), &address, &size));
-  unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0U);
+  unsigned flags =
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0U);
   server->daemon = MHD_start_daemon(
       flags, 0, NULL, NULL, exchange_handle, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
       MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections_max, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U,
@@ -109,8 +111,10 @@ static void tell_address(struct sandbox_server *server) {
   char text[ADDRESS_TEXT_BYTES];
   if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0) return;
   address_format(&address, text);
-  printf("spillway sandbox: inventory, accounting and fulfilment on http://%s/{service}; ledger on "
-         "http://%s/ledger\n", text, text);
+  printf(
+      "spillway sandbox: inventory, accounting and fulfilment on http://%s/{service}; ledger on "
+      "http://%s/ledger\n",
+      text, text);
   fflush(stdout);
 }
 

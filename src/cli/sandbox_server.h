@@ -7,10 +7,10 @@
 #define CLI_SANDBOX_SERVER_H
 
 #include "base/failure.h"
+#include "base/text.h"
 #include "cli/sandbox_callback.h"
 #include "cli/sandbox_core.h"
 #include "cli/sandbox_faults.h"
-#include "base/text.h"
 
 enum { SANDBOX_BODY_BYTES_MAX = 1024 * 1024 };
 
@@ -35,7 +35,7 @@ MUST_USE bool sandbox_serve(struct sandbox *sandbox, int stop_descriptor, struct
 
 /* What is to be done about one command: pure of HTTP, for the server and its tests. */
 struct sandbox_answer {
-  int status;      /* 0: the connection is closed without an answer */
+  int status; /* 0: the connection is closed without an answer */
   bool retry_after;
   int64_t wait_ms; /* before the answer, or before closing */
   char body[CALLBACK_BODY_BYTES_MAX];
@@ -48,7 +48,8 @@ struct sandbox_call {
   int64_t now_ms;
 };
 
-void sandbox_decide(struct sandbox *sandbox, const struct sandbox_call *call, struct sandbox_answer *ret_answer);
+void sandbox_decide(struct sandbox *sandbox, const struct sandbox_call *call,
+                    struct sandbox_answer *ret_answer);
 /* The look-up of a key: 200 in the callback's form, or 404. */
 void sandbox_look_up(struct sandbox *sandbox, enum service service, struct bytes key,
                      struct sandbox_answer *ret_answer);

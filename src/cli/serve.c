@@ -46,12 +46,14 @@ static void end_at_once(void *context, const char *text) {
 /* --- what follows from commits --- */
 
 static void log_status(const struct order *order) {
-  static const char *const events[ORDER_STATUS_COUNT] = {
-      [ORDER_COMPLETED] = "order_completed", [ORDER_REJECTED] = "order_rejected",
-      [ORDER_CANCELLED] = "order_cancelled", [ORDER_ATTENTION] = "order_attention"};
+  static const char *const events[ORDER_STATUS_COUNT] = {[ORDER_COMPLETED] = "order_completed",
+                                                         [ORDER_REJECTED] = "order_rejected",
+                                                         [ORDER_CANCELLED] = "order_cancelled",
+                                                         [ORDER_ATTENTION] = "order_attention"};
   if (!events[order->status]) return;
-  log_event(order->status == ORDER_ATTENTION ? LOG_WARN : LOG_INFO, events[order->status], LOG_TEXT("order", order->id),
-            LOG_INT("version", order->version), LOG_TEXT("trace", trace_id(order->traceparent)));
+  log_event(order->status == ORDER_ATTENTION ? LOG_WARN : LOG_INFO, events[order->status],
+            LOG_TEXT("order", order->id), LOG_INT("version", order->version),
+            LOG_TEXT("trace", trace_id(order->traceparent)));
 }
 
 static void on_committed(void *context, const struct decision *const *decisions, size_t count) {
@@ -64,7 +66,8 @@ static void on_committed(void *context, const struct decision *const *decisions,
     for (size_t j = 0; j < decision->event_count; j++) {
       if (decision->events[j].step.size > 0) continue;
       moved = true;
-      telemetry_count(server->telemetry, METRIC_TRANSITIONS, order_status_name(decision->events[j].status), NULL, 1);
+      telemetry_count(server->telemetry, METRIC_TRANSITIONS, order_status_name(decision->events[j].status),
+                      NULL, 1);
     }
     if (!moved) continue;
     log_status(&decision->next);
@@ -79,7 +82,9 @@ static void on_committed(void *context, const struct decision *const *decisions,
 
 static void on_message(void *context) { runner_wake(((struct server *)context)->runner); }
 
-static void write_metrics(void *platform, struct text *text) { metrics_write(&((struct server *)platform)->metrics, text); }
+static void write_metrics(void *platform, struct text *text) {
+  metrics_write(&((struct server *)platform)->metrics, text);
+}
 
 /* --- putting together --- */
 
@@ -107,8 +112,8 @@ static void set_functions(struct server *server) {
     functions->rules.idempotency[i] = (enum idempotency)server->settings.services[i].idempotency;
     functions->rules.deadline_ms[i] = server->settings.services[i].deadline_ms;
   }
-  server->metrics =
-      (struct metrics_sources){.telemetry = server->telemetry, .store = server->store, .clock = functions->clock};
+  server->metrics = (struct metrics_sources){
+      .telemetry = server->telemetry, .store = server->store, .clock = functions->clock};
 }
 
 static bool load_keys(struct server *server, struct failure *ret_failure) {
@@ -116,13 +121,16 @@ static bool load_keys(struct server *server, struct failure *ret_failure) {
   return (!settings->jwt_secret_file ||
           serve_keys_from_secret_file(settings->jwt_secret_file, &server->secret_keys, ret_failure)) &&
          (!settings->jwks || serve_keys_from_jwks(settings->jwks, &server->jwks_keys, ret_failure)) &&
-         (!settings->receipt_jwks || serve_keys_from_jwks(settings->receipt_jwks, &server->receipt_keys, ret_failure));
+         (!settings->receipt_jwks ||
+          serve_keys_from_jwks(settings->receipt_jwks, &server->receipt_keys, ret_failure));
 }
 
 static const char *unready(void *platform) {
   const struct server *server = platform;
-  if (server->jwks_keys && !serve_keys_ready(server->jwks_keys)) return "the keys of access tokens have not been fetched";
-  if (server->receipt_keys && !serve_keys_ready(server->receipt_keys)) return "the keys of receipts have not been fetched";
+  if (server->jwks_keys && !serve_keys_ready(server->jwks_keys))
+    return "the keys of access tokens have not been fetched";
+  if (server->receipt_keys && !serve_keys_ready(server->receipt_keys))
+    return "the keys of receipts have not been fetched";
   return NULL;
 }
 
@@ -142,8 +150,10 @@ static bool make_gateways(struct server *server, struct failure *ret_failure) {
       .unready = unready,
   };
   if (!load_keys(server, ret_failure)) return false;
-  if (server->secret_keys) config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->secret_keys);
-  if (server->jwks_keys) config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->jwks_keys);
+  if (server->secret_keys)
+    config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->secret_keys);
+  if (server->jwks_keys)
+    config.token_keys[config.token_keys_count++] = serve_keys_for_gateway(server->jwks_keys);
   if (server->receipt_keys) config.receipt_keys = serve_keys_for_gateway(server->receipt_keys);
   server->gateway = gateway_make(&config);
   if (!settings->admin_listen) return true;
@@ -153,7 +163,8 @@ static bool make_gateways(struct server *server, struct failure *ret_failure) {
   return true;
 }
 
-static bool read_pem(struct server *server, const char *path, struct bytes *ret_pem, struct failure *ret_failure) {
+static bool read_pem(struct server *server, const char *path, struct bytes *ret_pem,
+                     struct failure *ret_failure) {
   return !path || secret_read(path, 1, &server->arena, ret_pem, ret_failure);
 }
 
@@ -177,7 +188,8 @@ static bool start_http(struct server *server, struct failure *ret_failure) {
       settings->public_url ? bytes_of(settings->public_url)
                            : arena_printf(&server->arena, "%s://%s", scheme, http_server_address(server->http));
   log_event(LOG_INFO, "listening", LOG_STRING("address", http_server_address(server->http)),
-            LOG_STRING("scheme", scheme), LOG_STRING("version", SPILLWAY_VERSION), LOG_STRING("data", settings->data));
+            LOG_STRING("scheme", scheme), LOG_STRING("version", SPILLWAY_VERSION),
+            LOG_STRING("data", settings->data));
   printf("spillway: listening on %s://%s\n", scheme, http_server_address(server->http));
   fflush(stdout);
   if (!settings->admin_listen) return true;
@@ -207,7 +219,8 @@ static bool start_runner(struct server *server, struct failure *ret_failure) {
   }
   if (!runner_start(&options, &server->runner, ret_failure)) return false;
   server->metrics.runner = server->runner;
-  const struct store_sqlite_observer observer = {.on_committed = on_committed, .on_message = on_message, .context = server};
+  const struct store_sqlite_observer observer = {
+      .on_committed = on_committed, .on_message = on_message, .context = server};
   store_sqlite_observe(server->store, &observer);
   runner_wake(server->runner);
   return true;
@@ -217,7 +230,8 @@ static bool start(struct server *server, struct failure *ret_failure) {
   server->telemetry = telemetry_prometheus_make();
   if (!open_store(server, ret_failure)) return false;
   set_functions(server);
-  return make_gateways(server, ret_failure) && start_http(server, ret_failure) && start_runner(server, ret_failure);
+  return make_gateways(server, ret_failure) && start_http(server, ret_failure) &&
+         start_runner(server, ret_failure);
 }
 
 static void stop(struct server *server) {
@@ -250,9 +264,12 @@ int command_serve(int argument_count, char **arguments) {
   struct failure failure;
   sigset_t signals;
   switch (serve_settings_read(argument_count, arguments, &server.settings)) {
-    case OPTIONS_BAD: return 2;
-    case OPTIONS_HELP_SHOWN: return 0;
-    case OPTIONS_GOOD: break;
+    case OPTIONS_BAD:
+      return 2;
+    case OPTIONS_HELP_SHOWN:
+      return 0;
+    case OPTIONS_GOOD:
+      break;
   }
   log_set_level((enum log_level)server.settings.log_level);
   signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */

@@ -118,8 +118,10 @@ bool serve_keys_from_jwks(const char *file_or_url, struct serve_keys **ret_keys,
 }
 
 struct gateway_keys serve_keys_for_gateway(struct serve_keys *keys) {
-  if (keys->fixed) return (struct gateway_keys){.context = keys, .acquire = acquire_fixed, .release = release_fixed};
-  return (struct gateway_keys){.context = keys, .acquire = acquire_newest, .release = release_newest, .refresh = refresh};
+  if (keys->fixed)
+    return (struct gateway_keys){.context = keys, .acquire = acquire_fixed, .release = release_fixed};
+  return (struct gateway_keys){
+      .context = keys, .acquire = acquire_newest, .release = release_newest, .refresh = refresh};
 }
 
 void serve_keys_free(struct serve_keys *keys) {

@@ -9,11 +9,13 @@
 struct serve_keys; /* one source of keys */
 
 /* HS256 with the secret in a file. */
-MUST_USE bool serve_keys_from_secret_file(const char *path, struct serve_keys **ret_keys, struct failure *ret_failure);
+MUST_USE bool serve_keys_from_secret_file(const char *path, struct serve_keys **ret_keys,
+                                          struct failure *ret_failure);
 
 /* A JWKS in a file or behind a URL, read again every ten minutes. What is there must be good now; a URL
  * that does not answer is tried again later, and tokens are refused until it does. */
-MUST_USE bool serve_keys_from_jwks(const char *file_or_url, struct serve_keys **ret_keys, struct failure *ret_failure);
+MUST_USE bool serve_keys_from_jwks(const char *file_or_url, struct serve_keys **ret_keys,
+                                   struct failure *ret_failure);
 
 struct gateway_keys serve_keys_for_gateway(struct serve_keys *keys);
 /* There are keys to verify with. */

@@ -23,7 +23,8 @@ static bool sync_folder(const char *folder) {
 }
 
 /* Written beside its place and renamed into it, so that a crash leaves a whole secret or none. */
-static bool make_secret(const char *path, const char *folder, struct arena *arena, struct failure *ret_failure) {
+static bool make_secret(const char *path, const char *folder, struct arena *arena,
+                        struct failure *ret_failure) {
   uint8_t random[32];
   char text[65];
   struct bytes beside = arena_printf(arena, "%s.new", path);
@@ -41,14 +42,16 @@ static bool make_secret(const char *path, const char *folder, struct arena *aren
   return true;
 }
 
-bool id_secret_load(const char *path, const char *folder, bool may_make, struct arena *arena, struct bytes *ret_secret,
-                    struct failure *ret_failure) {
+bool id_secret_load(const char *path, const char *folder, bool may_make, struct arena *arena,
+                    struct bytes *ret_secret, struct failure *ret_failure) {
   if (!path) {
     path = arena_printf(arena, "%s/id-secret", folder).data;
     bool missing = access(path, F_OK) != 0;
     if (missing && !may_make)
-      return failure_set(ret_failure, "%s is missing, but the store holds orders whose ids were derived with it: bring "
-                                      "it back from a backup, or name it with --id-secret-file", path);
+      return failure_set(ret_failure,
+                         "%s is missing, but the store holds orders whose ids were derived with it: bring "
+                         "it back from a backup, or name it with --id-secret-file",
+                         path);
     if (missing && !make_secret(path, folder, arena, ret_failure)) return false;
   }
   return secret_read(path, JWT_SECRET_BYTES_MIN, arena, ret_secret, ret_failure);

@@ -29,6 +29,7 @@ struct serve_settings {
 extern const struct option_table serve_options;
 
 /* Reads and checks them all; tells everything that is wrong on standard error, a line each. */
-enum options_result serve_settings_read(int argument_count, char **arguments, struct serve_settings *ret_settings);
+enum options_result serve_settings_read(int argument_count, char **arguments,
+                                        struct serve_settings *ret_settings);
 
 #endif

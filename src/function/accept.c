@@ -22,7 +22,8 @@ static const char *receipt_fault(const struct accept_request *request, const str
   if (!request->receipts_expected || !content->payment) return NULL;
   if (jwt_verify(request->receipt_keys, content->payment->receipt, request->arena, &claims) != JWT_VALID)
     return "the receipt's signature is not the payment gateway's";
-  if (!bytes_equal(json_member_text(claims, "sub"), request->customer)) return "the receipt is another customer's";
+  if (!bytes_equal(json_member_text(claims, "sub"), request->customer))
+    return "the receipt is another customer's";
   if (!bytes_equal(json_member_text(claims, "reference"), content->payment->reference))
     return "the receipt is for another payment reference";
   if (json_member_int64(claims, "amount", -1) != content->total) return "the receipt is for another amount";
@@ -46,7 +47,8 @@ static struct order *read_order(struct accepting *accepting, struct bytes id_sec
     return NULL;
   }
   if (request->receipts_expected && !request->receipt_keys) {
-    refuse(accepting, PROBLEM_OVERLOADED, "the payment gateway's keys are not known yet; send the same request again");
+    refuse(accepting, PROBLEM_OVERLOADED,
+           "the payment gateway's keys are not known yet; send the same request again");
     return NULL;
   }
   order_content_read(body, request->receipts_expected, request->arena, &order->content, &reply->errors);
@@ -73,8 +75,9 @@ static size_t claims_of(const struct order *order, struct arena *arena, struct b
   if (order->content.payment)
     ret_claims[count++] = arena_printf(arena, "payment:%.*s", BYTES_PRINTF(order->content.payment->reference));
   if (order->content.purchase_order.size)
-    ret_claims[count++] = arena_printf(arena, "purchase:%zu:%.*s:%.*s", order->customer.size,
-                                       BYTES_PRINTF(order->customer), BYTES_PRINTF(order->content.purchase_order));
+    ret_claims[count++] =
+        arena_printf(arena, "purchase:%zu:%.*s:%.*s", order->customer.size, BYTES_PRINTF(order->customer),
+                     BYTES_PRINTF(order->content.purchase_order));
   return count;
 }
 

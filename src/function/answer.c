@@ -34,8 +34,8 @@ static struct bytes describe(const struct service_answer *answer, struct arena *
   struct bytes reason = member_of_form(body, "reason", REASON_CODE_POINTS_MAX);
   struct bytes detail = member_of_form(body, "detail", REASON_CODE_POINTS_MAX);
   return arena_printf(arena, "answered %d %s%s%.*s%s%.*s", answer->status, http_status_text(answer->status),
-                      reason.size ? ": " : "", BYTES_PRINTF(reason), detail.size ? (reason.size ? ", " : ": ") : "",
-                      BYTES_PRINTF(detail));
+                      reason.size ? ": " : "", BYTES_PRINTF(reason),
+                      detail.size ? (reason.size ? ", " : ": ") : "", BYTES_PRINTF(detail));
 }
 
 static enum outcome outcome_of_status(int status) {
@@ -78,7 +78,8 @@ bool answer_read_callback(struct bytes body, struct arena *arena, struct answer_
     const struct json *reason = json_member(root, "reason");
     *ret_detail = BYTES("reason must be a string of at most 200 characters");
     if (reason && reason->type != JSON_NULL && reason->type != JSON_STRING) return false;
-    if (reason && reason->text.size > 0 && member_of_form(root, "reason", REASON_CODE_POINTS_MAX).size == 0) return false;
+    if (reason && reason->text.size > 0 && member_of_form(root, "reason", REASON_CODE_POINTS_MAX).size == 0)
+      return false;
     *ret_meaning = (struct answer_meaning){.outcome = OUTCOME_REFUSED, .reason = reason_of(root)};
     return true;
   }

@@ -10,8 +10,9 @@
 enum { STORE_RETRY_MS = 1000 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {
-    [OUTCOME_DONE] = "done",       [OUTCOME_REFUSED] = "refused", [OUTCOME_PENDING] = "pending",
-    [OUTCOME_NOT_APPLIED] = "not_applied", [OUTCOME_UNKNOWN] = "unknown", [OUTCOME_INVALID] = "invalid",
+    [OUTCOME_DONE] = "done",       [OUTCOME_REFUSED] = "refused",
+    [OUTCOME_PENDING] = "pending", [OUTCOME_NOT_APPLIED] = "not_applied",
+    [OUTCOME_UNKNOWN] = "unknown", [OUTCOME_INVALID] = "invalid",
     [OUTCOME_GARBAGE] = "garbage"};
 
 /* Full jitter: anywhere between nothing and a bound that doubles with each attempt. */

@@ -10,15 +10,15 @@
 #include "port/services.h"
 
 struct call_attempt {
-  struct arena arena;     /* of the request; call_attempt_release gives it back */
+  struct arena arena; /* of the request; call_attempt_release gives it back */
   struct message message;
-  bool send;              /* there is a request to send; otherwise `result` says how it ended */
-  bool in_doubt;          /* an earlier attempt's outcome is unknown */
+  bool send;     /* there is a request to send; otherwise `result` says how it ended */
+  bool in_doubt; /* an earlier attempt's outcome is unknown */
   struct service_call request;
   struct message_result result;
-  bool stored;            /* after call_finish: false where the store failed; call it again with the
-                             same answer, or let the message come again */
-  const char *outcome;    /* after call_finish: a word for logs and metrics */
+  bool stored;         /* after call_finish: false where the store failed; call it again with the
+                          same answer, or let the message come again */
+  const char *outcome; /* after call_finish: a word for logs and metrics */
 };
 
 /* Records that attempts are about to be made, and makes the requests. */
@@ -32,7 +32,7 @@ void call_finish(const struct function_context *context, struct call_attempt *co
 void call_attempt_release(struct call_attempt *attempt);
 
 /* All of it for a batch, through the services port. */
-void call_run(const struct function_context *context, struct services *services,
-              const struct message *messages, size_t count, struct message_result *ret_results);
+void call_run(const struct function_context *context, struct services *services, const struct message *messages,
+              size_t count, struct message_result *ret_results);
 
 #endif

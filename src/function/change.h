@@ -11,8 +11,8 @@ struct change {
 
   bool unavailable; /* the store failed, was throttled or kept moving on: nothing below holds */
   enum verdict verdict;
-  const struct order *order;   /* as it is stored now; NULL where it does not exist */
-  struct decision *decision;   /* VERDICT_DECIDED */
+  const struct order *order; /* as it is stored now; NULL where it does not exist */
+  struct decision *decision; /* VERDICT_DECIDED */
 };
 
 /* What the changes point to afterwards lives in `arena`. */

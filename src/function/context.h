@@ -15,9 +15,9 @@ struct function_context {
   struct telemetry *telemetry;
   struct order_rules rules;
   struct bytes id_secret;
-  struct bytes public_url;  /* what callback URLs start with, no slash at the end */
-  int64_t retry_first_ms;   /* back-off: the first delay's upper bound … */
-  int64_t retry_max_ms;     /* … and that of all */
+  struct bytes public_url; /* what callback URLs start with, no slash at the end */
+  int64_t retry_first_ms;  /* back-off: the first delay's upper bound … */
+  int64_t retry_max_ms;    /* … and that of all */
 };
 
 #endif

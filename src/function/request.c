@@ -89,15 +89,16 @@ static struct bytes trace_of(const struct function_context *context, const struc
 void request_make(const struct function_context *context, const struct order *order, enum order_command command,
                   struct arena *arena, struct service_call *ret_call) {
   struct bytes name = bytes_of(command_rules[command].name);
-  struct bytes token = callback_token_make(context->id_secret, order->id, name,
-                                           order->slots[command].deadline_ms, arena);
+  struct bytes token =
+      callback_token_make(context->id_secret, order->id, name, order->slots[command].deadline_ms, arena);
   *ret_call = (struct service_call){
       .service = command_service(command),
       .path = arena_printf(arena, "/%.*s", BYTES_PRINTF(name)),
       .body = body_of(order, command, arena),
       .key = arena_printf(arena, "%.*s.%.*s", BYTES_PRINTF(order->id), BYTES_PRINTF(name)),
-      .callback_url = arena_printf(arena, "%.*s/v1/callbacks/%.*s/%.*s?token=%.*s", BYTES_PRINTF(context->public_url),
-                                   BYTES_PRINTF(order->id), BYTES_PRINTF(name), BYTES_PRINTF(token)),
+      .callback_url =
+          arena_printf(arena, "%.*s/v1/callbacks/%.*s/%.*s?token=%.*s", BYTES_PRINTF(context->public_url),
+                       BYTES_PRINTF(order->id), BYTES_PRINTF(name), BYTES_PRINTF(token)),
       .traceparent = trace_of(context, order, arena),
   };
 }

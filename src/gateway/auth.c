@@ -36,8 +36,8 @@ static bool bearer_token(const struct exchange *exchange, struct bytes *ret_toke
   return ret_token->size > 0;
 }
 
-static enum gateway_verdict check_claims(struct gateway *gateway, struct exchange *exchange, const struct json *payload,
-                                         struct token_entry *entry) {
+static enum gateway_verdict check_claims(struct gateway *gateway, struct exchange *exchange,
+                                         const struct json *payload, struct token_entry *entry) {
   struct jwt_claims claims;
   const char *detail;
   int64_t now_ms = clock_now_ms(gateway->config.functions->clock);
@@ -78,7 +78,7 @@ enum gateway_verdict authenticate(struct gateway *gateway, struct exchange *exch
   struct bytes token;
   const char *detail;
   struct token_entry entry = {.customer_size = 0};
-  bool unknown_key = false, bad_signature = false;
+  bool unknown_key = false, bad_signature = false, can_refresh = false;
   if (!bearer_token(exchange, &token, &detail)) return refuse(exchange, detail, false);
   if (token.size > JWT_BYTES_MAX) return refuse(exchange, "the token is too large", true);
   sha256(token, entry.digest);
@@ -89,6 +89,7 @@ enum gateway_verdict authenticate(struct gateway *gateway, struct exchange *exch
       if (verdict == GATEWAY_SERVE) apply(exchange, &entry);
       return verdict;
     }
+    can_refresh |= gateway->config.token_keys[i].refresh != NULL;
     unknown_key |= status == JWT_UNKNOWN_KEY;
     bad_signature |= status == JWT_BAD_SIGNATURE;
   }
@@ -97,5 +98,5 @@ enum gateway_verdict authenticate(struct gateway *gateway, struct exchange *exch
          : bad_signature ? "the token's signature is not valid"
                          : "the token is not an acceptable JWT",
          true);
-  return unknown_key ? GATEWAY_NEEDS_KEYS : GATEWAY_ANSWERED;
+  return unknown_key && can_refresh ? GATEWAY_NEEDS_KEYS : GATEWAY_ANSWERED;
 }

@@ -23,14 +23,14 @@ struct gateway_config {
   const struct function_context *functions;
   struct gateway_keys token_keys[GATEWAY_TOKEN_KEYS_MAX]; /* a token is good if one of them verifies it */
   size_t token_keys_count;
-  struct gateway_keys receipt_keys;  /* context NULL: payment receipts are not expected */
+  struct gateway_keys receipt_keys; /* context NULL: payment receipts are not expected */
   struct jwt_policy token_policy;
-  int64_t customer_rate;             /* requests a second of one customer; 0: no limit */
-  int64_t customer_burst;            /* at once */
-  struct bytes cors_origins;         /* comma-separated; empty: none */
-  struct bytes openapi;              /* the document that /openapi.json answers with */
-  bool serves_api, serves_admin;     /* which routes this gateway knows */
-  void *platform;                    /* for the two below */
+  int64_t customer_rate;         /* requests a second of one customer; 0: no limit */
+  int64_t customer_burst;        /* at once */
+  struct bytes cors_origins;     /* comma-separated; empty: none */
+  struct bytes openapi;          /* the document that /openapi.json answers with */
+  bool serves_api, serves_admin; /* which routes this gateway knows */
+  void *platform;                /* for the two below */
   void (*write_metrics)(void *platform, struct text *text);
   /* NULL where the platform can take orders, else why it can't. */
   const char *(*unready)(void *platform);

@@ -17,8 +17,9 @@ void cors_mark(const struct gateway *gateway, struct exchange *exchange) {
   struct bytes origin = known_origin(gateway, exchange);
   if (origin.size == 0) return;
   http_response_add(&exchange->response, "Access-Control-Allow-Origin", origin);
-  http_response_add(&exchange->response, "Access-Control-Expose-Headers",
-                    BYTES("Location, ETag, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, traceparent"));
+  http_response_add(
+      &exchange->response, "Access-Control-Expose-Headers",
+      BYTES("Location, ETag, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, traceparent"));
 }
 
 bool cors_preflight(const struct gateway *gateway, struct exchange *exchange, struct bytes allow) {

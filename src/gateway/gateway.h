@@ -24,11 +24,11 @@ struct exchange {
   struct arena arena;
   struct http_request request;
   struct http_response response;
-  int64_t started_us;       /* monotonic, when the request was complete */
-  bool stopping;            /* set by the server: answer now, hold nothing */
+  int64_t started_us; /* monotonic, when the request was complete */
+  bool stopping;      /* set by the server: answer now, hold nothing */
 
   /* the gateway's own */
-  const struct route *route; /* NULL where none fits */
+  const struct route *route;  /* NULL where none fits */
   struct bytes parameters[2]; /* the route's path parameters, decoded */
   struct bytes customer;      /* the token's subject */
   bool may_write, may_read, may_write_wholesale, may_operate;
@@ -46,7 +46,8 @@ enum gateway_verdict {
   GATEWAY_ANSWERED,   /* response is complete */
   GATEWAY_SERVE,      /* hand it to gateway_serve */
   GATEWAY_NEEDS_KEYS, /* the token names a key that is not known: call gateway_refresh_keys, which may
-                         block, on another thread, then gateway_open again */
+                         block, on another thread, then gateway_open again; where it says so once more, the
+                         answer it has prepared, a 401, is the right one */
 };
 
 void exchange_init(struct exchange *exchange);

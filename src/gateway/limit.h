@@ -14,8 +14,8 @@ void rate_limiter_free(struct rate_limiter *limiter);
 
 struct rate_state {
   bool allowed;
-  int64_t remaining;     /* requests that would be allowed now */
-  int64_t wait_seconds;  /* not allowed: until the next one is; allowed: until the bucket is full */
+  int64_t remaining;    /* requests that would be allowed now */
+  int64_t wait_seconds; /* not allowed: until the next one is; allowed: until the bucket is full */
 };
 
 struct rate_state rate_limiter_take(struct rate_limiter *limiter, struct bytes customer, int64_t now_us);

@@ -16,7 +16,8 @@ struct gateway *gateway_make(const struct gateway_config *config) {
   if (!gateway) panic("out of memory");
   gateway->config = *config;
   gateway->tokens = token_cache_make(TOKEN_CACHE_ENTRIES);
-  if (config->customer_rate > 0) gateway->limiter = rate_limiter_make(config->customer_rate, config->customer_burst);
+  if (config->customer_rate > 0)
+    gateway->limiter = rate_limiter_make(config->customer_rate, config->customer_burst);
   return gateway;
 }
 
@@ -72,9 +73,15 @@ static void answer_readiness(struct gateway *gateway, struct exchange *exchange)
 static void answer_at_once(struct gateway *gateway, struct exchange *exchange) {
   struct text text;
   switch (exchange->route->id) {
-    case ROUTE_HEALTHZ: answer_json(exchange, 200, BYTES("{\"status\":\"ok\"}")); return;
-    case ROUTE_READYZ: answer_readiness(gateway, exchange); return;
-    case ROUTE_OPENAPI: answer_json(exchange, 200, gateway->config.openapi); return;
+    case ROUTE_HEALTHZ:
+      answer_json(exchange, 200, BYTES("{\"status\":\"ok\"}"));
+      return;
+    case ROUTE_READYZ:
+      answer_readiness(gateway, exchange);
+      return;
+    case ROUTE_OPENAPI:
+      answer_json(exchange, 200, gateway->config.openapi);
+      return;
     default:
       text_init(&text, &exchange->arena);
       if (gateway->config.write_metrics) gateway->config.write_metrics(gateway->config.platform, &text);
@@ -88,16 +95,20 @@ static bool within_rate(struct gateway *gateway, struct exchange *exchange) {
   const struct gateway_config *config = &gateway->config;
   if (!gateway->limiter || exchange->may_operate) return true;
   struct arena *arena = &exchange->arena;
-  struct rate_state state = rate_limiter_take(gateway->limiter, exchange->customer,
-                                              clock_monotonic_us(config->functions->clock));
+  struct rate_state state =
+      rate_limiter_take(gateway->limiter, exchange->customer, clock_monotonic_us(config->functions->clock));
   int64_t window = (config->customer_burst + config->customer_rate - 1) / config->customer_rate;
-  http_response_add(&exchange->response, "RateLimit-Policy",
-                    arena_printf(arena, "\"customer\";q=%lld;w=%lld", (long long)config->customer_burst, (long long)window));
+  http_response_add(
+      &exchange->response, "RateLimit-Policy",
+      arena_printf(arena, "\"customer\";q=%lld;w=%lld", (long long)config->customer_burst, (long long)window));
   http_response_add(&exchange->response, "RateLimit",
-                    arena_printf(arena, "\"customer\";r=%lld;t=%lld", (long long)state.remaining, (long long)state.wait_seconds));
+                    arena_printf(arena, "\"customer\";r=%lld;t=%lld", (long long)state.remaining,
+                                 (long long)state.wait_seconds));
   if (state.allowed) return true;
-  answer_problem(exchange, PROBLEM_RATE_LIMITED, "too many requests of this customer; wait as Retry-After says");
-  http_response_add(&exchange->response, "Retry-After", arena_printf(arena, "%lld", (long long)state.wait_seconds));
+  answer_problem(exchange, PROBLEM_RATE_LIMITED,
+                 "too many requests of this customer; wait as Retry-After says");
+  http_response_add(&exchange->response, "Retry-After",
+                    arena_printf(arena, "%lld", (long long)state.wait_seconds));
   return false;
 }
 
@@ -111,9 +122,10 @@ static bool within_scope(struct exchange *exchange) {
   if (allowed) return true;
   answer_problem_with(exchange, PROBLEM_INSUFFICIENT_SCOPE,
                       arena_printf(&exchange->arena, "the scope %s is needed", needed[scope]), NULL);
-  http_response_add(&exchange->response, "WWW-Authenticate",
-                    arena_printf(&exchange->arena, "Bearer realm=\"spillway\", error=\"insufficient_scope\", scope=\"%s\"",
-                                 needed[scope]));
+  http_response_add(
+      &exchange->response, "WWW-Authenticate",
+      arena_printf(&exchange->arena, "Bearer realm=\"spillway\", error=\"insufficient_scope\", scope=\"%s\"",
+                   needed[scope]));
   return false;
 }
 
@@ -131,7 +143,8 @@ static bool may_see(struct gateway *gateway, struct exchange *exchange) {
 static bool is_json(struct bytes type) {
   size_t semicolon = bytes_find(type, ';', 0);
   struct bytes parameters = bytes_trim(bytes_slice(type, semicolon + 1, type.size));
-  if (!bytes_equal_ignoring_case(bytes_trim(bytes_slice(type, 0, semicolon)), BYTES("application/json"))) return false;
+  if (!bytes_equal_ignoring_case(bytes_trim(bytes_slice(type, 0, semicolon)), BYTES("application/json")))
+    return false;
   return parameters.size == 0 || bytes_equal_ignoring_case(parameters, BYTES("charset=utf-8")) ||
          bytes_equal_ignoring_case(parameters, BYTES("charset=\"utf-8\""));
 }
@@ -142,8 +155,10 @@ static bool body_is_acceptable(struct exchange *exchange) {
     answer_problem(exchange, PROBLEM_BODY_TOO_LARGE, "the body must be at most 256 KiB");
     return false;
   }
-  bool expected = exchange->route->body == BODY_REQUIRED || (exchange->route->body == BODY_OPTIONAL && request->body.size > 0);
-  if (!expected || (http_header_count(request, "Content-Type") == 1 && is_json(http_header_value(request, "Content-Type"))))
+  bool expected = exchange->route->body == BODY_REQUIRED ||
+                  (exchange->route->body == BODY_OPTIONAL && request->body.size > 0);
+  if (!expected ||
+      (http_header_count(request, "Content-Type") == 1 && is_json(http_header_value(request, "Content-Type"))))
     return true;
   answer_problem(exchange, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "send the body with Content-Type: application/json");
   return false;
@@ -168,7 +183,8 @@ static bool callback_is_genuine(struct gateway *gateway, struct exchange *exchan
 
 static bool query_is_acceptable(struct exchange *exchange) {
   enum route_id id = exchange->route->id;
-  if (id == ROUTE_LIST || id == ROUTE_ATTENTION || id == ROUTE_CALLBACK || exchange->request.query.size == 0) return true;
+  if (id == ROUTE_LIST || id == ROUTE_ATTENTION || id == ROUTE_CALLBACK || exchange->request.query.size == 0)
+    return true;
   answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, "this resource takes no query parameters");
   return false;
 }
@@ -178,7 +194,8 @@ static enum gateway_verdict answered(struct gateway *gateway, struct exchange *e
   return GATEWAY_ANSWERED;
 }
 
-static enum gateway_verdict open_unknown(struct gateway *gateway, struct exchange *exchange, struct bytes allow) {
+static enum gateway_verdict open_unknown(struct gateway *gateway, struct exchange *exchange,
+                                         struct bytes allow) {
   if (allow.size == 0) {
     answer_problem(exchange, PROBLEM_NOT_FOUND, "there is nothing at this path");
   } else if (!cors_preflight(gateway, exchange, allow)) {
@@ -227,7 +244,8 @@ void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange,
     open_trace(gateway, exchange);
   else
     http_response_add(&exchange->response, "traceparent", bytes_of(exchange->traceparent));
-  answer_problem(exchange, PROBLEM_OVERLOADED, "too much is waiting; send the same request again after Retry-After");
+  answer_problem(exchange, PROBLEM_OVERLOADED,
+                 "too much is waiting; send the same request again after Retry-After");
   http_response_add(&exchange->response, "Retry-After", BYTES("1"));
   cors_mark(gateway, exchange);
   telemetry_count(gateway->config.functions->telemetry, METRIC_OVERLOADS, cause, NULL, 1);
@@ -237,9 +255,9 @@ static const char *status_label(int status) {
   static const struct {
     int status;
     const char *label;
-  } labels[] = {{200, "200"}, {202, "202"}, {204, "204"}, {304, "304"}, {400, "400"}, {401, "401"}, {403, "403"},
-                {404, "404"}, {405, "405"}, {409, "409"}, {413, "413"}, {415, "415"}, {422, "422"}, {429, "429"},
-                {431, "431"}, {500, "500"}, {503, "503"}};
+  } labels[] = {{200, "200"}, {202, "202"}, {204, "204"}, {304, "304"}, {400, "400"}, {401, "401"},
+                {403, "403"}, {404, "404"}, {405, "405"}, {409, "409"}, {413, "413"}, {415, "415"},
+                {422, "422"}, {429, "429"}, {431, "431"}, {500, "500"}, {503, "503"}};
   for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
     if (labels[i].status == status) return labels[i].label;
   return "other";
@@ -250,6 +268,7 @@ void gateway_account(struct gateway *gateway, const struct exchange *exchange) {
   const char *route = exchange->route ? exchange->route->label : "unknown";
   telemetry_count(functions->telemetry, METRIC_REQUESTS, route, status_label(exchange->response.status), 1);
   if (exchange->route && exchange->route->id == ROUTE_CREATE)
-    telemetry_observe(functions->telemetry, METRIC_ACCEPT_SECONDS, exchange->response.status == 202 ? "accepted" : "refused",
+    telemetry_observe(functions->telemetry, METRIC_ACCEPT_SECONDS,
+                      exchange->response.status == 202 ? "accepted" : "refused",
                       (double)(clock_monotonic_us(functions->clock) - exchange->started_us) / 1e6);
 }

@@ -31,8 +31,8 @@ struct route {
   const char *label;   /* for metrics: "POST /v1/orders/{id}/cancel" */
   enum route_scope scope;
   enum route_body body;
-  bool is_admin;       /* on the admin listener where there is one */
-  bool names_order;    /* the first parameter is an order's id */
+  bool is_admin;    /* on the admin listener where there is one */
+  bool names_order; /* the first parameter is an order's id */
 };
 
 extern const struct route routes[ROUTE_COUNT];

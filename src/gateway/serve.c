@@ -8,7 +8,8 @@
 
 enum { WAIT_SECONDS_MAX = 30 };
 
-static void log_served(const struct exchange *exchange, const char *event, struct bytes order_id, const char *code) {
+static void log_served(const struct exchange *exchange, const char *event, struct bytes order_id,
+                       const char *code) {
   log_event(exchange->response.status >= 500 ? LOG_WARN : LOG_INFO, event, LOG_TEXT("order", order_id),
             LOG_INT("status", exchange->response.status), LOG_STRING("code", code),
             LOG_TEXT("trace", trace_id(bytes_of(exchange->traceparent))));
@@ -17,7 +18,8 @@ static void log_served(const struct exchange *exchange, const char *event, struc
 static void answer_accepted(struct exchange *exchange, const struct accept_reply *reply) {
   struct arena *arena = &exchange->arena;
   answer_json(exchange, 202, view_accepted(reply->order, arena));
-  http_response_add(&exchange->response, "Location", arena_printf(arena, "/v1/orders/%.*s", BYTES_PRINTF(reply->order->id)));
+  http_response_add(&exchange->response, "Location",
+                    arena_printf(arena, "/v1/orders/%.*s", BYTES_PRINTF(reply->order->id)));
   if (reply->replayed) http_response_add(&exchange->response, "Idempotent-Replayed", BYTES("true"));
   log_served(exchange, reply->replayed ? "order_replayed" : "order_accepted", reply->order->id, NULL);
 }
@@ -36,7 +38,8 @@ void serve_create(struct gateway *gateway, struct exchange **exchanges, size_t c
   arena_init(&arena);
   struct accept_request *requests = ARENA_ARRAY(&arena, count, struct accept_request);
   struct accept_reply *replies = ARENA_ARRAY(&arena, count, struct accept_reply);
-  const struct jwt_keys *keys = receipts->context ? receipts->acquire(receipts->context, &generation, &hold) : NULL;
+  const struct jwt_keys *keys =
+      receipts->context ? receipts->acquire(receipts->context, &generation, &hold) : NULL;
   for (size_t i = 0; i < count; i++)
     requests[i] = (struct accept_request){.customer = exchanges[i]->customer,
                                           .idempotency_key = exchanges[i]->idempotency_key,
@@ -86,14 +89,14 @@ static void answer_order(struct exchange *exchange, const struct order *order, i
   struct bytes etag = arena_printf(arena, "\"%lld\"", (long long)order->version);
   exchange->hold_ms = order_status_is_final(order->status) || exchange->stopping ? 0 : wait_ms;
   memcpy(exchange->hold_id, order->id.data, ORDER_ID_CHARACTERS);
-  if (none_match_has(http_header_value(&exchange->request, "If-None-Match"), etag))
-    exchange->response.status = 304;
-  else
-    answer_json(exchange, 200, view_order(order, arena));
+  bool unchanged = none_match_has(http_header_value(&exchange->request, "If-None-Match"), etag);
+  /* A 304 has the header of the 200, its Content-Length too; the server leaves the body out. */
+  answer_json(exchange, unchanged ? 304 : 200, view_order(order, arena));
   http_response_add(&exchange->response, "ETag", etag);
   http_response_add(&exchange->response, "Cache-Control", BYTES("private, no-cache"));
   if (wait_ms > 0)
-    http_response_add(&exchange->response, "Preference-Applied", arena_printf(arena, "wait=%lld", (long long)wait_ms / 1000));
+    http_response_add(&exchange->response, "Preference-Applied",
+                      arena_printf(arena, "wait=%lld", (long long)wait_ms / 1000));
 }
 
 /* What gateway_open put into the answer (trace, rate limit, CORS) stays; a request that is served a
@@ -138,18 +141,30 @@ void serve_get(struct gateway *gateway, struct exchange **exchanges, size_t coun
 
 typedef void one_handler(struct gateway *gateway, struct exchange *exchange);
 
-static void serve_each(struct gateway *gateway, struct exchange **exchanges, size_t count, one_handler *handler) {
+static void serve_each(struct gateway *gateway, struct exchange **exchanges, size_t count,
+                       one_handler *handler) {
   for (size_t i = 0; i < count; i++) handler(gateway, exchanges[i]);
 }
 
 static void serve_route(struct gateway *gateway, enum route_id id, struct exchange **exchanges, size_t count) {
   switch (id) {
-    case ROUTE_CREATE: serve_create(gateway, exchanges, count); return;
-    case ROUTE_GET: serve_get(gateway, exchanges, count); return;
-    case ROUTE_LIST: serve_each(gateway, exchanges, count, serve_list); return;
-    case ROUTE_EVENTS: serve_each(gateway, exchanges, count, serve_events); return;
-    case ROUTE_ATTENTION: serve_each(gateway, exchanges, count, serve_attention); return;
-    default: serve_changes(gateway, exchanges, count);
+    case ROUTE_CREATE:
+      serve_create(gateway, exchanges, count);
+      return;
+    case ROUTE_GET:
+      serve_get(gateway, exchanges, count);
+      return;
+    case ROUTE_LIST:
+      serve_each(gateway, exchanges, count, serve_list);
+      return;
+    case ROUTE_EVENTS:
+      serve_each(gateway, exchanges, count, serve_events);
+      return;
+    case ROUTE_ATTENTION:
+      serve_each(gateway, exchanges, count, serve_attention);
+      return;
+    default:
+      serve_changes(gateway, exchanges, count);
   }
 }
 

@@ -19,7 +19,10 @@ struct change_body {
 static const struct bind_field change_fields[] = {
     {.name = "reason", .type = BIND_TEXT, .offset_bytes = offsetof(struct change_body, reason), .most = 200},
     {.name = "applied", .type = BIND_BOOLEAN, .offset_bytes = offsetof(struct change_body, applied)},
-    {.name = "reference", .type = BIND_TEXT, .offset_bytes = offsetof(struct change_body, reference), .most = 128},
+    {.name = "reference",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct change_body, reference),
+     .most = 128},
 };
 static const struct bind_object cancel_body_object = {change_fields, 1, sizeof(struct change_body)};
 static const struct bind_object skip_body_object = {change_fields, 3, sizeof(struct change_body)};
@@ -40,7 +43,8 @@ static bool read_body(struct exchange *exchange, const struct bind_object *objec
   if (reason_required && root->type == JSON_OBJECT && errors.count == 0 && ret_body->reason.size == 0)
     problem_errors_add(&errors, BYTES("/reason"), "is required");
   if (errors.count == 0) return true;
-  answer_problem_with(exchange, PROBLEM_INVALID_REQUEST, BYTES("the members listed in errors must be mended"), &errors);
+  answer_problem_with(exchange, PROBLEM_INVALID_REQUEST, BYTES("the members listed in errors must be mended"),
+                      &errors);
   return false;
 }
 
@@ -85,12 +89,14 @@ static bool read_command(struct exchange *exchange, struct command *command) {
       return read_step(exchange, &command->step) && read_body(exchange, &cancel_body_object, false, &body);
     case ROUTE_SKIP:
       command->kind = COMMAND_KIND_SKIP;
-      if (!read_step(exchange, &command->step) || !read_body(exchange, &skip_body_object, true, &body)) return false;
+      if (!read_step(exchange, &command->step) || !read_body(exchange, &skip_body_object, true, &body))
+        return false;
       command->reason = body.reason;
       command->applied = body.applied;
       command->reference = body.reference;
       return true;
-    default: return read_callback(exchange, command);
+    default:
+      return read_callback(exchange, command);
   }
 }
 

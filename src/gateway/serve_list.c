@@ -26,11 +26,12 @@ static struct bytes write_cursor(struct arena *arena, int64_t ms, struct bytes i
   return base64url_encode(plain, arena);
 }
 
-static bool read_cursor(struct bytes text, struct arena *arena, int64_t *ret_ms, struct bytes *ret_id, int *ret_command) {
+static bool read_cursor(struct bytes text, struct arena *arena, int64_t *ret_ms, struct bytes *ret_id,
+                        int *ret_command) {
   struct bytes rest, ms, id, command;
   unsigned long long number, index;
-  if (!base64url_decode(text, arena, &rest) || !bytes_next_part(&rest, '.', &ms) || !bytes_next_part(&rest, '.', &id) ||
-      !bytes_next_part(&rest, '.', &command) || rest.data)
+  if (!base64url_decode(text, arena, &rest) || !bytes_next_part(&rest, '.', &ms) ||
+      !bytes_next_part(&rest, '.', &id) || !bytes_next_part(&rest, '.', &command) || rest.data)
     return false;
   if (!bytes_to_uint64(ms, &number) || number > INT64_MAX || !id_is_well_formed(id) ||
       !bytes_to_uint64(command, &index) || index >= COMMAND_COUNT)
@@ -57,7 +58,8 @@ static bool read_channel(struct bytes value, enum order_channel *ret_channel) {
   return false;
 }
 
-static bool set_parameter(struct exchange *exchange, const struct http_parameter *parameter, struct store_query *query) {
+static bool set_parameter(struct exchange *exchange, const struct http_parameter *parameter,
+                          struct store_query *query) {
   struct bytes name = parameter->name, value = parameter->value, id;
   int command;
   if (bytes_equal_string(name, "status")) {
@@ -68,12 +70,16 @@ static bool set_parameter(struct exchange *exchange, const struct http_parameter
     query->has_channel = true;
     return read_channel(value, &query->channel) || refuse(exchange, "must be retail or wholesale", name);
   }
-  if (bytes_equal_string(name, "from")) return time_parse(value, &query->from_ms) || refuse(exchange, "must be a time of RFC 3339", name);
-  if (bytes_equal_string(name, "to")) return time_parse(value, &query->to_ms) || refuse(exchange, "must be a time of RFC 3339", name);
-  if (bytes_equal_string(name, "limit")) return read_limit(value, &query->limit) || refuse(exchange, "must be 1 to 200", name);
+  if (bytes_equal_string(name, "from"))
+    return time_parse(value, &query->from_ms) || refuse(exchange, "must be a time of RFC 3339", name);
+  if (bytes_equal_string(name, "to"))
+    return time_parse(value, &query->to_ms) || refuse(exchange, "must be a time of RFC 3339", name);
+  if (bytes_equal_string(name, "limit"))
+    return read_limit(value, &query->limit) || refuse(exchange, "must be 1 to 200", name);
   if (bytes_equal_string(name, "cursor")) {
     query->has_cursor = true;
-    if (!read_cursor(value, &exchange->arena, &query->cursor_ms, &id, &command)) return refuse(exchange, "not a cursor of this list", name);
+    if (!read_cursor(value, &exchange->arena, &query->cursor_ms, &id, &command))
+      return refuse(exchange, "not a cursor of this list", name);
     memcpy(query->cursor_id, id.data, ORDER_ID_CHARACTERS);
     return true;
   }
@@ -87,14 +93,16 @@ static bool set_parameter(struct exchange *exchange, const struct http_parameter
 }
 
 /* Splits the query; unknown, repeated and empty parameters are refused (contract section 5, "HTTP"). */
-static bool read_parameters(struct exchange *exchange, struct http_parameter **ret_parameters, size_t *ret_count) {
+static bool read_parameters(struct exchange *exchange, struct http_parameter **ret_parameters,
+                            size_t *ret_count) {
   if (!http_query_parse(exchange->request.query, &exchange->arena, ret_parameters, ret_count))
     return refuse(exchange, "a broken percent escape", BYTES("query"));
   for (size_t i = 0; i < *ret_count; i++) {
     const struct http_parameter *parameter = &(*ret_parameters)[i];
     size_t code_points;
     if (parameter->value.size == 0) return refuse(exchange, "empty query parameter", parameter->name);
-    if (!bytes_count_code_points(parameter->name, &code_points) || !bytes_count_code_points(parameter->value, &code_points))
+    if (!bytes_count_code_points(parameter->name, &code_points) ||
+        !bytes_count_code_points(parameter->value, &code_points))
       return refuse(exchange, "not UTF-8", BYTES("query"));
     for (size_t j = 0; j < i; j++)
       if (bytes_equal(parameter->name, (*ret_parameters)[j].name))
@@ -118,7 +126,8 @@ void serve_list(struct gateway *gateway, struct exchange *exchange) {
     return;
   }
   struct bytes cursor = {NULL, 0};
-  if (page.more) cursor = write_cursor(&exchange->arena, page.cursor_ms, bytes_from(page.cursor_id, ORDER_ID_CHARACTERS), 0);
+  if (page.more)
+    cursor = write_cursor(&exchange->arena, page.cursor_ms, bytes_from(page.cursor_id, ORDER_ID_CHARACTERS), 0);
   answer_json(exchange, 200, view_orders(page.orders, page.count, cursor, &exchange->arena));
 }
 
@@ -126,7 +135,8 @@ void serve_events(struct gateway *gateway, struct exchange *exchange) {
   struct order_event *events;
   struct failure failure;
   size_t count;
-  if (!store_events(gateway->config.functions->store, exchange->parameters[0], &exchange->arena, &events, &count, &failure))
+  if (!store_events(gateway->config.functions->store, exchange->parameters[0], &exchange->arena, &events,
+                    &count, &failure))
     unavailable(exchange);
   else if (count == 0)
     answer_problem(exchange, PROBLEM_NOT_FOUND, "there is no such order");
@@ -150,7 +160,8 @@ void serve_attention(struct gateway *gateway, struct exchange *exchange) {
       refuse(exchange, "must be 1 to 200", name);
     } else if (bytes_equal_string(name, "cursor")) {
       after = (struct store_attention){.command = COMMAND_RESERVE};
-      has_after = read_cursor(parameters[i].value, &exchange->arena, &after.since_ms, &after.order_id, &command);
+      has_after =
+          read_cursor(parameters[i].value, &exchange->arena, &after.since_ms, &after.order_id, &command);
       after.command = (enum order_command)command;
       if (has_after) continue;
       refuse(exchange, "not a cursor of this list", name);
@@ -159,7 +170,8 @@ void serve_attention(struct gateway *gateway, struct exchange *exchange) {
     }
     return;
   }
-  if (!store_list_attention(gateway->config.functions->store, has_after ? &after : NULL, limit, &exchange->arena, &page, &failure)) {
+  if (!store_list_attention(gateway->config.functions->store, has_after ? &after : NULL, limit,
+                            &exchange->arena, &page, &failure)) {
     unavailable(exchange);
     return;
   }

@@ -122,7 +122,8 @@ struct bytes view_events(const struct order_event *events, size_t count, struct 
   return close_view(&writer);
 }
 
-struct bytes view_orders(const struct order *orders, size_t count, struct bytes next_cursor, struct arena *arena) {
+struct bytes view_orders(const struct order *orders, size_t count, struct bytes next_cursor,
+                         struct arena *arena) {
   struct text text;
   struct json_writer writer;
   open_view(&writer, &text, arena);

@@ -14,7 +14,8 @@ struct bytes view_summary(const struct order *order, struct arena *arena);
 struct bytes view_order(const struct order *order, struct arena *arena);
 struct bytes view_events(const struct order_event *events, size_t count, struct arena *arena);
 /* `next_cursor` empty: null. */
-struct bytes view_orders(const struct order *orders, size_t count, struct bytes next_cursor, struct arena *arena);
+struct bytes view_orders(const struct order *orders, size_t count, struct bytes next_cursor,
+                         struct arena *arena);
 struct bytes view_attention(const struct store_attention *entries, size_t count, struct bytes next_cursor,
                             struct arena *arena);
 

@@ -3,48 +3,107 @@
 #include "order/money.h"
 
 static const struct bind_field line_fields[] = {
-    {.name = "sku", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_line, sku), .least = 1, .most = 64, .required = true},
-    {.name = "quantity", .type = BIND_INTEGER, .offset_bytes = offsetof(struct order_line, quantity), .least = 1, .most = 1000000, .required = true},
-    {.name = "unit_price", .type = BIND_INTEGER, .offset_bytes = offsetof(struct order_line, unit_price), .least = 0, .most = INT64_MAX, .required = true},
+    {.name = "sku",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct order_line, sku),
+     .least = 1,
+     .most = 64,
+     .required = true},
+    {.name = "quantity",
+     .type = BIND_INTEGER,
+     .offset_bytes = offsetof(struct order_line, quantity),
+     .least = 1,
+     .most = 1000000,
+     .required = true},
+    {.name = "unit_price",
+     .type = BIND_INTEGER,
+     .offset_bytes = offsetof(struct order_line, unit_price),
+     .least = 0,
+     .most = INT64_MAX,
+     .required = true},
 };
 static const struct bind_object line_object = {line_fields, 3, sizeof(struct order_line)};
 
 static const struct bind_field payment_fields[] = {
-    {.name = "reference", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_payment, reference), .least = 1, .most = 128, .required = true},
-    {.name = "receipt", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_payment, receipt), .most = 8192, .omit_default = true},
+    {.name = "reference",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct order_payment, reference),
+     .least = 1,
+     .most = 128,
+     .required = true},
+    {.name = "receipt",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct order_payment, receipt),
+     .most = 8192,
+     .omit_default = true},
 };
 static const struct bind_object payment_object = {payment_fields, 2, sizeof(struct order_payment)};
 
-#define ADDRESS_TEXT(member, fewest, longest, needed)                                                  \
-  {.name = #member, .type = BIND_TEXT, .offset_bytes = offsetof(struct order_address, member), \
-   .least = (fewest), .most = (longest), .required = (needed)}
+#define ADDRESS_TEXT(member, fewest, longest, needed)                                           \
+  {                                                                                             \
+    .name = #member, .type = BIND_TEXT, .offset_bytes = offsetof(struct order_address, member), \
+    .least = (fewest), .most = (longest), .required = (needed)                                  \
+  }
 static const struct bind_field address_fields[] = {
-    ADDRESS_TEXT(name, 1, 200, true),   ADDRESS_TEXT(line1, 1, 200, true),
-    ADDRESS_TEXT(line2, 0, 200, false), ADDRESS_TEXT(city, 1, 200, true),
+    ADDRESS_TEXT(name, 1, 200, true),    ADDRESS_TEXT(line1, 1, 200, true),
+    ADDRESS_TEXT(line2, 0, 200, false),  ADDRESS_TEXT(city, 1, 200, true),
     ADDRESS_TEXT(region, 0, 200, false), ADDRESS_TEXT(postcode, 0, 20, false),
     ADDRESS_TEXT(country, 1, 200, true),
 };
 static const struct bind_object address_object = {address_fields, 7, sizeof(struct order_address)};
 
-#define AMOUNT(member, needed)                                                                            \
-  {.name = #member, .type = BIND_INTEGER, .offset_bytes = offsetof(struct order_content, member), \
-   .least = 0, .most = INT64_MAX, .required = (needed)}
+#define AMOUNT(member, needed)                                                                                 \
+  {                                                                                                            \
+    .name = #member, .type = BIND_INTEGER, .offset_bytes = offsetof(struct order_content, member), .least = 0, \
+    .most = INT64_MAX, .required = (needed)                                                                    \
+  }
 static const struct bind_field content_fields[] = {
-    {.name = "channel", .type = BIND_NAME, .offset_bytes = offsetof(struct order_content, channel), .required = true, .names = order_channel_names},
-    {.name = "currency", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_content, currency), .least = 1, .most = 200, .required = true},
-    {.name = "lines", .type = BIND_LIST, .offset_bytes = offsetof(struct order_content, lines), .least = 1, .most = ORDER_WHOLESALE_LINES_MAX, .required = true, .object = &line_object},
+    {.name = "channel",
+     .type = BIND_NAME,
+     .offset_bytes = offsetof(struct order_content, channel),
+     .required = true,
+     .names = order_channel_names},
+    {.name = "currency",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct order_content, currency),
+     .least = 1,
+     .most = 200,
+     .required = true},
+    {.name = "lines",
+     .type = BIND_LIST,
+     .offset_bytes = offsetof(struct order_content, lines),
+     .least = 1,
+     .most = ORDER_WHOLESALE_LINES_MAX,
+     .required = true,
+     .object = &line_object},
     AMOUNT(discount, false),
     {.name = "coupon", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_content, coupon), .most = 64},
     AMOUNT(shipping, false),
     AMOUNT(tax, false),
     AMOUNT(total, true),
-    {.name = "payment", .type = BIND_OBJECT, .offset_bytes = offsetof(struct order_content, payment), .object = &payment_object},
-    {.name = "purchase_order", .type = BIND_TEXT, .offset_bytes = offsetof(struct order_content, purchase_order), .most = 128, .omit_default = true},
-    {.name = "terms_days", .type = BIND_INTEGER, .offset_bytes = offsetof(struct order_content, terms_days), .least = 0, .most = 180, .omit_default = true},
-    {.name = "ship_to", .type = BIND_OBJECT, .offset_bytes = offsetof(struct order_content, ship_to), .required = true, .object = &address_object},
+    {.name = "payment",
+     .type = BIND_OBJECT,
+     .offset_bytes = offsetof(struct order_content, payment),
+     .object = &payment_object},
+    {.name = "purchase_order",
+     .type = BIND_TEXT,
+     .offset_bytes = offsetof(struct order_content, purchase_order),
+     .most = 128,
+     .omit_default = true},
+    {.name = "terms_days",
+     .type = BIND_INTEGER,
+     .offset_bytes = offsetof(struct order_content, terms_days),
+     .least = 0,
+     .most = 180,
+     .omit_default = true},
+    {.name = "ship_to",
+     .type = BIND_OBJECT,
+     .offset_bytes = offsetof(struct order_content, ship_to),
+     .required = true,
+     .object = &address_object},
 };
-const struct bind_object order_content_object = {
-    content_fields, sizeof content_fields / sizeof *content_fields, sizeof(struct order_content)};
+const struct bind_object order_content_object = {content_fields, sizeof content_fields / sizeof *content_fields,
+                                                 sizeof(struct order_content)};
 
 static void check_total(const struct order_content *content, struct problem_errors *errors) {
   int64_t subtotal, sum;
@@ -53,7 +112,8 @@ static void check_total(const struct order_content *content, struct problem_erro
     return;
   }
   if (content->discount > subtotal)
-    problem_errors_add(errors, BYTES("/discount"), "must not be more than the lines' sum, %lld", (long long)subtotal);
+    problem_errors_add(errors, BYTES("/discount"), "must not be more than the lines' sum, %lld",
+                       (long long)subtotal);
   if (__builtin_sub_overflow(subtotal, content->discount, &sum) ||
       __builtin_add_overflow(sum, content->shipping, &sum) || __builtin_add_overflow(sum, content->tax, &sum)) {
     problem_errors_add(errors, BYTES("/total"), "the sum is too large");
@@ -65,8 +125,7 @@ static void check_total(const struct order_content *content, struct problem_erro
                        (long long)sum);
 }
 
-static void check_retail(const struct order_content *content,
-                         struct problem_errors *errors) {
+static void check_retail(const struct order_content *content, struct problem_errors *errors) {
   if (content->lines.count > ORDER_RETAIL_LINES_MAX)
     problem_errors_add(errors, BYTES("/lines"), "must have at most %d items on a retail order",
                        ORDER_RETAIL_LINES_MAX);
@@ -81,11 +140,12 @@ static void check_codes(const struct order_content *content, struct problem_erro
   if (content->currency.size && !money_currency_is_known(content->currency))
     problem_errors_add(errors, BYTES("/currency"), "must be a currency code of ISO 4217, such as \"GBP\"");
   if (content->ship_to && content->ship_to->country.size && !money_country_is_known(content->ship_to->country))
-    problem_errors_add(errors, BYTES("/ship_to/country"), "must be a country code of ISO 3166-1, such as \"GB\"");
+    problem_errors_add(errors, BYTES("/ship_to/country"),
+                       "must be a country code of ISO 3166-1, such as \"GB\"");
 }
 
-static void check_receipt(const struct order_content *content, const struct json *body,
-                          bool receipts_expected, struct problem_errors *errors) {
+static void check_receipt(const struct order_content *content, const struct json *body, bool receipts_expected,
+                          struct problem_errors *errors) {
   if (!content->payment) return;
   if (receipts_expected && content->payment->receipt.size == 0)
     problem_errors_add(errors, BYTES("/payment/receipt"), "is required");

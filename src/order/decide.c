@@ -13,8 +13,8 @@ struct deciding {
 };
 
 static const char *const slot_state_names[SLOT_STATE_COUNT] = {
-    [SLOT_IDLE] = "idle", [SLOT_WAITING] = "waiting", [SLOT_RUNNING] = "running",
-    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done", [SLOT_REFUSED] = "refused",
+    [SLOT_IDLE] = "idle",       [SLOT_WAITING] = "waiting",    [SLOT_RUNNING] = "running",
+    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done",          [SLOT_REFUSED] = "refused",
     [SLOT_SKIPPED] = "skipped", [SLOT_ATTENTION] = "attention"};
 
 /* --- what a state means --- */
@@ -106,7 +106,8 @@ static void update_status(struct deciding *d) {
             is_reversing(d->next) ? d->next->reason : (struct bytes){NULL, 0});
 }
 
-static void add_message(struct deciding *d, enum message_kind kind, enum order_command command, int64_t due_ms) {
+static void add_message(struct deciding *d, enum message_kind kind, enum order_command command,
+                        int64_t due_ms) {
   const struct order_slot *slot = &d->next->slots[command];
   ensure(d->decision->message_count < DECISION_MESSAGES_MAX);
   d->decision->messages[d->decision->message_count++] =
@@ -203,9 +204,9 @@ static enum verdict decide_create(struct deciding *d) {
 static enum verdict decide_expired(struct deciding *d, const char *what) {
   const struct order_slot *slot = &d->next->slots[d->command->slot];
   struct bytes last = d->command->reason;
-  bring_to_attention(d, d->command->slot, slot->unsettled,
-                     last.size ? arena_printf(d->arena, "%s; last answer: %.*s", what, BYTES_PRINTF(last))
-                               : bytes_of(what));
+  bring_to_attention(
+      d, d->command->slot, slot->unsettled,
+      last.size ? arena_printf(d->arena, "%s; last answer: %.*s", what, BYTES_PRINTF(last)) : bytes_of(what));
   return conclude(d);
 }
 
@@ -213,7 +214,8 @@ static enum verdict decide_begin(struct deciding *d) {
   const struct command *command = d->command;
   struct order_slot *slot = &d->next->slots[command->slot];
   bool is_undo = command_rules[command->slot].is_undo;
-  bool open = slot->state == SLOT_RUNNING || (slot->state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
+  bool open =
+      slot->state == SLOT_RUNNING || (slot->state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
   if (!open || slot->dispatch_version == 0 || command->dispatch_version != slot->dispatch_version)
     return VERDICT_STALE;
   if (d->now_ms >= slot->deadline_ms) return decide_expired(d, "the deadline has passed");
@@ -289,21 +291,27 @@ static enum verdict apply_outcome(struct deciding *d) {
   bool moves = command->outcome != OUTCOME_NOT_APPLIED && command->attempts > 0;
   if (moves) slot->attempts = command->attempts;
   switch (command->outcome) {
-    case OUTCOME_DONE: return decide_done(d);
-    case OUTCOME_REFUSED: return decide_refused(d);
-    case OUTCOME_PENDING: return decide_pending(d);
-    case OUTCOME_NOT_APPLIED: return decide_not_applied(d);
+    case OUTCOME_DONE:
+      return decide_done(d);
+    case OUTCOME_REFUSED:
+      return decide_refused(d);
+    case OUTCOME_PENDING:
+      return decide_pending(d);
+    case OUTCOME_NOT_APPLIED:
+      return decide_not_applied(d);
     case OUTCOME_INVALID:
     case OUTCOME_GARBAGE:
       if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
-      bring_to_attention(d, command->slot, command->in_doubt || command->outcome == OUTCOME_GARBAGE, command->reason);
+      bring_to_attention(d, command->slot, command->in_doubt || command->outcome == OUTCOME_GARBAGE,
+                         command->reason);
       return conclude(d);
     case OUTCOME_UNKNOWN:
       if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
       if (d->rules->idempotency[command_service(command->slot)] != IDEMPOTENCY_NONE) return VERDICT_UNCHANGED;
       bring_to_attention(d, command->slot, true, command->reason);
       return conclude(d);
-    case OUTCOME_COUNT: break;
+    case OUTCOME_COUNT:
+      break;
   }
   return VERDICT_STALE;
 }
@@ -379,8 +387,12 @@ static enum verdict decide_expire(struct deciding *d) {
 enum verdict order_decide(const struct order *order, const struct command *command,
                           const struct order_rules *rules, int64_t now_ms, struct arena *arena,
                           struct decision *ret_decision) {
-  struct deciding d = {.decision = ret_decision, .next = &ret_decision->next, .command = command,
-                       .rules = rules, .arena = arena, .now_ms = now_ms};
+  struct deciding d = {.decision = ret_decision,
+                       .next = &ret_decision->next,
+                       .command = command,
+                       .rules = rules,
+                       .arena = arena,
+                       .now_ms = now_ms};
   ret_decision->event_count = 0;
   ret_decision->message_count = 0;
   ret_decision->send = false;
@@ -389,14 +401,21 @@ enum verdict order_decide(const struct order *order, const struct command *comma
   ret_decision->next = *order;
   ret_decision->next.revision++;
   switch (command->kind) {
-    case COMMAND_KIND_BEGIN: return decide_begin(&d);
-    case COMMAND_KIND_OUTCOME: return decide_outcome(&d);
-    case COMMAND_KIND_CANCEL: return decide_cancel(&d);
-    case COMMAND_KIND_RETRY: return decide_retry(&d);
-    case COMMAND_KIND_SKIP: return decide_skip(&d);
-    case COMMAND_KIND_EXPIRE: return decide_expire(&d);
+    case COMMAND_KIND_BEGIN:
+      return decide_begin(&d);
+    case COMMAND_KIND_OUTCOME:
+      return decide_outcome(&d);
+    case COMMAND_KIND_CANCEL:
+      return decide_cancel(&d);
+    case COMMAND_KIND_RETRY:
+      return decide_retry(&d);
+    case COMMAND_KIND_SKIP:
+      return decide_skip(&d);
+    case COMMAND_KIND_EXPIRE:
+      return decide_expire(&d);
     case COMMAND_KIND_CREATE:
-    case COMMAND_KIND_COUNT: break;
+    case COMMAND_KIND_COUNT:
+      break;
   }
   return VERDICT_STALE;
 }
@@ -408,7 +427,8 @@ const char *order_step_state(const struct order *order, enum step step) {
   bool applied = forth->state == SLOT_DONE;
   if (applied && (back->state == SLOT_RUNNING || back->state == SLOT_PENDING)) return "undoing";
   if (applied && back->state == SLOT_DONE) return "undone";
-  if (applied && (back->state == SLOT_SKIPPED || back->state == SLOT_ATTENTION)) return slot_state_names[back->state];
+  if (applied && (back->state == SLOT_SKIPPED || back->state == SLOT_ATTENTION))
+    return slot_state_names[back->state];
   return slot_state_names[forth->state];
 }
 

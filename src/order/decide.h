@@ -29,8 +29,8 @@ enum command_kind {
   COMMAND_KIND_BEGIN,   /* an attempt is about to be made for a message */
   COMMAND_KIND_OUTCOME, /* an attempt ended, or a callback or look-up told how */
   COMMAND_KIND_CANCEL,
-  COMMAND_KIND_RETRY, /* a person: try the command in attention again */
-  COMMAND_KIND_SKIP,  /* a person: it was done by hand, or go on without it */
+  COMMAND_KIND_RETRY,  /* a person: try the command in attention again */
+  COMMAND_KIND_SKIP,   /* a person: it was done by hand, or go on without it */
   COMMAND_KIND_EXPIRE, /* a pending command's deadline came */
   COMMAND_KIND_COUNT
 };
@@ -48,17 +48,17 @@ enum outcome {
 
 struct command {
   enum command_kind kind;
-  const struct order *create;     /* CREATE: id, customer, content, content_json, traceparent set */
-  enum order_command slot;        /* BEGIN, OUTCOME, EXPIRE */
-  enum step step;                 /* RETRY, SKIP */
-  int64_t dispatch_version;       /* BEGIN, OUTCOME, EXPIRE: the message's; 0 for a callback, which fits any */
-  int64_t attempts;               /* BEGIN, OUTCOME: this attempt's number, from 1; 0: not an attempt's */
-  enum outcome outcome;           /* OUTCOME */
-  bool is_callback;               /* OUTCOME */
-  bool in_doubt;                  /* OUTCOME: an earlier attempt's outcome is unknown (BEGIN said VERDICT_SEND) */
-  struct bytes reference;         /* OUTCOME done, SKIP applied */
-  struct bytes reason;            /* OUTCOME: of the refusal, or what the service answered; SKIP; CANCEL */
-  bool applied;                   /* SKIP */
+  const struct order *create; /* CREATE: id, customer, content, content_json, traceparent set */
+  enum order_command slot;    /* BEGIN, OUTCOME, EXPIRE */
+  enum step step;             /* RETRY, SKIP */
+  int64_t dispatch_version;   /* BEGIN, OUTCOME, EXPIRE: the message's; 0 for a callback, which fits any */
+  int64_t attempts;           /* BEGIN, OUTCOME: this attempt's number, from 1; 0: not an attempt's */
+  enum outcome outcome;       /* OUTCOME */
+  bool is_callback;           /* OUTCOME */
+  bool in_doubt;              /* OUTCOME: an earlier attempt's outcome is unknown (BEGIN said VERDICT_SEND) */
+  struct bytes reference;     /* OUTCOME done, SKIP applied */
+  struct bytes reason;        /* OUTCOME: of the refusal, or what the service answered; SKIP; CANCEL */
+  bool applied;               /* SKIP */
 };
 
 /* By precedence: where several apply, the first is given. */
@@ -86,8 +86,8 @@ struct order_message {
   enum message_kind kind;
   enum order_command slot;
   int64_t dispatch_version; /* with order and slot, the message's identity */
-  int64_t due_ms;      /* not to be delivered before */
-  int64_t deadline_ms; /* after it, no further attempt */
+  int64_t due_ms;           /* not to be delivered before */
+  int64_t deadline_ms;      /* after it, no further attempt */
 };
 
 enum { DECISION_EVENTS_MAX = 24, DECISION_MESSAGES_MAX = COMMAND_COUNT + 2 };

@@ -60,7 +60,8 @@ struct story {
 static enum verdict tell(struct story *story, struct command command) {
   struct order *before = ARENA_NEW(&arena, struct order);
   *before = story->order;
-  story->verdict = order_decide(before->version ? before : NULL, &command, &rules, story->now_ms, &arena, &story->decision);
+  story->verdict =
+      order_decide(before->version ? before : NULL, &command, &rules, story->now_ms, &arena, &story->decision);
   if (story->verdict == VERDICT_DECIDED) story->order = story->decision.next;
   return story->verdict;
 }
@@ -69,24 +70,34 @@ static struct story created(bool paid) {
   struct order *order = ARENA_NEW(&arena, struct order);
   *order = new_order(paid);
   struct story story = {.now_ms = NOW};
-  assert_int_equal(tell(&story, (struct command){.kind = COMMAND_KIND_CREATE, .create = order}), VERDICT_DECIDED);
+  assert_int_equal(tell(&story, (struct command){.kind = COMMAND_KIND_CREATE, .create = order}),
+                   VERDICT_DECIDED);
   return story;
 }
 
 static enum verdict begin(struct story *story, enum order_command slot) {
-  return tell(story, (struct command){.kind = COMMAND_KIND_BEGIN, .slot = slot, .attempts = 1,
+  return tell(story, (struct command){.kind = COMMAND_KIND_BEGIN,
+                                      .slot = slot,
+                                      .attempts = 1,
                                       .dispatch_version = story->order.slots[slot].dispatch_version});
 }
 
 static enum verdict outcome(struct story *story, enum order_command slot, enum outcome outcome) {
-  return tell(story, (struct command){.kind = COMMAND_KIND_OUTCOME, .slot = slot, .outcome = outcome, .attempts = 1,
-                                      .dispatch_version = story->order.slots[slot].dispatch_version,
-                                      .reference = outcome == OUTCOME_DONE ? BYTES("ref") : (struct bytes){NULL, 0},
-                                      .reason = outcome == OUTCOME_REFUSED ? BYTES("out_of_stock") : BYTES("answered 500")});
+  return tell(story, (struct command){
+                         .kind = COMMAND_KIND_OUTCOME,
+                         .slot = slot,
+                         .outcome = outcome,
+                         .attempts = 1,
+                         .dispatch_version = story->order.slots[slot].dispatch_version,
+                         .reference = outcome == OUTCOME_DONE ? BYTES("ref") : (struct bytes){NULL, 0},
+                         .reason = outcome == OUTCOME_REFUSED ? BYTES("out_of_stock") : BYTES("answered 500")});
 }
 
 static enum verdict callback(struct story *story, enum order_command slot, enum outcome outcome) {
-  return tell(story, (struct command){.kind = COMMAND_KIND_OUTCOME, .slot = slot, .outcome = outcome, .is_callback = true,
+  return tell(story, (struct command){.kind = COMMAND_KIND_OUTCOME,
+                                      .slot = slot,
+                                      .outcome = outcome,
+                                      .is_callback = true,
                                       .reference = BYTES("late")});
 }
 
@@ -102,7 +113,8 @@ static enum verdict cancel(struct story *story) {
 
 static bool sends(const struct story *story, enum order_command slot) {
   for (size_t i = 0; i < story->decision.message_count; i++)
-    if (story->decision.messages[i].kind == MESSAGE_CALL && story->decision.messages[i].slot == slot) return true;
+    if (story->decision.messages[i].kind == MESSAGE_CALL && story->decision.messages[i].slot == slot)
+      return true;
   return false;
 }
 
@@ -193,7 +205,10 @@ static void test_cancel_before_anything_was_sent(void **state) {
   int64_t message = s.order.slots[COMMAND_RESERVE].dispatch_version;
   assert_int_equal(cancel(&s), VERDICT_DECIDED);
   assert_true(sends(&s, COMMAND_REFUND));
-  assert_int_equal(tell(&s, (struct command){.kind = COMMAND_KIND_BEGIN, .slot = COMMAND_RESERVE, .attempts = 1, .dispatch_version = message}),
+  assert_int_equal(tell(&s, (struct command){.kind = COMMAND_KIND_BEGIN,
+                                             .slot = COMMAND_RESERVE,
+                                             .attempts = 1,
+                                             .dispatch_version = message}),
                    VERDICT_STALE);
   assert_int_equal(cancel(&s), VERDICT_UNCHANGED);
   goes_through(&s, COMMAND_REFUND, OUTCOME_DONE);
@@ -227,10 +242,14 @@ static void test_a_429_after_a_500_proves_nothing(void **state) {
   begin(&s, COMMAND_RESERVE);
   assert_int_equal(outcome(&s, COMMAND_RESERVE, OUTCOME_UNKNOWN), VERDICT_UNCHANGED);
   assert_int_equal(begin(&s, COMMAND_RESERVE), VERDICT_SEND);
-  assert_int_equal(tell(&s, (struct command){.kind = COMMAND_KIND_OUTCOME, .slot = COMMAND_RESERVE, .outcome = OUTCOME_NOT_APPLIED,
-                                             .in_doubt = true, .attempts = 2,
-                                             .dispatch_version = s.order.slots[COMMAND_RESERVE].dispatch_version}),
-                   VERDICT_UNCHANGED);
+  assert_int_equal(
+      tell(&s, (struct command){.kind = COMMAND_KIND_OUTCOME,
+                                .slot = COMMAND_RESERVE,
+                                .outcome = OUTCOME_NOT_APPLIED,
+                                .in_doubt = true,
+                                .attempts = 2,
+                                .dispatch_version = s.order.slots[COMMAND_RESERVE].dispatch_version}),
+      VERDICT_UNCHANGED);
   assert_true(s.order.slots[COMMAND_RESERVE].unsettled);
 }
 
@@ -286,9 +305,11 @@ static void test_pending_callback_and_deadline(void **state) {
   assert_int_equal(callback(&s, COMMAND_RESERVE, OUTCOME_DONE), VERDICT_UNCHANGED);
   assert_int_equal(callback(&s, COMMAND_RESERVE, OUTCOME_REFUSED), VERDICT_CONFLICT);
   late.now_ms = NOW + DEADLINE;
-  assert_int_equal(tell(&late, (struct command){.kind = COMMAND_KIND_EXPIRE, .slot = COMMAND_RESERVE,
-                                                .dispatch_version = late.order.slots[COMMAND_RESERVE].dispatch_version}),
-                   VERDICT_DECIDED);
+  assert_int_equal(
+      tell(&late, (struct command){.kind = COMMAND_KIND_EXPIRE,
+                                   .slot = COMMAND_RESERVE,
+                                   .dispatch_version = late.order.slots[COMMAND_RESERVE].dispatch_version}),
+      VERDICT_DECIDED);
   assert_string_equal(STATUS(late), "attention");
 }
 
@@ -316,7 +337,8 @@ static void test_retry_and_skip(void **state) {
   assert_true(sends(&s, COMMAND_RESERVE));
   assert_int_not_equal(s.order.slots[COMMAND_RESERVE].dispatch_version, old);
   goes_through(&s, COMMAND_RESERVE, OUTCOME_DONE);
-  const struct command skip = {.kind = COMMAND_KIND_SKIP, .step = STEP_RESERVE, .reason = BYTES("by hand"), .applied = true};
+  const struct command skip = {
+      .kind = COMMAND_KIND_SKIP, .step = STEP_RESERVE, .reason = BYTES("by hand"), .applied = true};
   assert_int_equal(tell(&skipped, skip), VERDICT_DECIDED);
   assert_string_equal(order_step_state(&skipped.order, STEP_RESERVE), "done");
   assert_int_equal(callback(&skipped, COMMAND_RESERVE, OUTCOME_DONE), VERDICT_CONFLICT);
@@ -366,7 +388,8 @@ static void check_events(const struct order *before, const struct decision *deci
   assert_int_equal(decision->next.version, before->version + (int64_t)decision->event_count);
   for (size_t i = 0; i < decision->event_count; i++)
     assert_int_equal(decision->events[i].sequence, before->version + 1 + (int64_t)i);
-  if (decision->event_count) assert_int_equal(decision->events[decision->event_count - 1].status, decision->next.status);
+  if (decision->event_count)
+    assert_int_equal(decision->events[decision->event_count - 1].status, decision->next.status);
   assert_int_equal(decision->next.revision, before->revision + 1);
 }
 
@@ -379,7 +402,8 @@ static bool open_forward(const struct order *order) {
 }
 
 /* What must hold after whatever was decided. */
-static void check_decision(const struct order *before, const struct command *command, const struct decision *decision) {
+static void check_decision(const struct order *before, const struct command *command,
+                           const struct decision *decision) {
   const struct order *next = &decision->next;
   check_events(before, decision);
   assert_false(order_status_is_final(before->status) && before->status != next->status);
@@ -434,15 +458,18 @@ static size_t commands_for_all(struct command *commands) {
   return count;
 }
 
-static struct order combination(unsigned long code, bool paid, enum order_status status, enum order_status target) {
+static struct order combination(unsigned long code, bool paid, enum order_status status,
+                                enum order_status target) {
   struct order order = new_order(paid);
   order.status = status;
   order.target = target;
   order.version = 9;
   order.revision = 7;
   for (int slot = 0; slot < COMMAND_COUNT; slot++) {
-    order.slots[slot] = (struct order_slot){.state = (enum slot_state)(code % SLOT_STATE_COUNT), .dispatch_version = 3,
-                                            .deadline_ms = NOW + DEADLINE, .unsettled = (code / 7 + (unsigned)slot) % 2};
+    order.slots[slot] = (struct order_slot){.state = (enum slot_state)(code % SLOT_STATE_COUNT),
+                                            .dispatch_version = 3,
+                                            .deadline_ms = NOW + DEADLINE,
+                                            .unsettled = (code / 7 + (unsigned)slot) % 2};
     code /= SLOT_STATE_COUNT;
   }
   return order;
@@ -457,8 +484,10 @@ static bool is_lawful(const struct order *order) {
     enum slot_state forth = order->slots[rule->command].state, back = order->slots[rule->undo].state;
     bool due = forth == SLOT_DONE || (rule->undo_returns_money && order->content.payment);
     attention |= forth == SLOT_ATTENTION || back == SLOT_ATTENTION;
-    open |= forth == SLOT_RUNNING || forth == SLOT_PENDING || (due && back != SLOT_DONE && back != SLOT_SKIPPED);
-    if (forth == SLOT_IDLE || back == SLOT_REFUSED || (forward && (back != SLOT_IDLE || forth == SLOT_REFUSED))) return false;
+    open |=
+        forth == SLOT_RUNNING || forth == SLOT_PENDING || (due && back != SLOT_DONE && back != SLOT_SKIPPED);
+    if (forth == SLOT_IDLE || back == SLOT_REFUSED || (forward && (back != SLOT_IDLE || forth == SLOT_REFUSED)))
+      return false;
     if (back != SLOT_IDLE && !due) return false;
   }
   if (attention) return order->status == ORDER_ATTENTION;
@@ -479,7 +508,8 @@ static void test_every_combination(void **state) {
       struct order order = combination(code, code % 2, status, targets[variant / ORDER_STATUS_COUNT]);
       bool lawful = is_lawful(&order);
       if (!lawful && (code + variant) % 41 != 0) continue;
-      for (int i = 0; i < SERVICE_COUNT; i++) rules.idempotency[i] = (enum idempotency)((code + variant + (unsigned)i) % 3);
+      for (int i = 0; i < SERVICE_COUNT; i++)
+        rules.idempotency[i] = (enum idempotency)((code + variant + (unsigned)i) % 3);
       for (size_t i = lawful ? 0 : variant % 5; i < count; i += lawful ? 1 : 5) {
         enum verdict verdict = order_decide(&order, &commands[i], &rules, NOW, &arena, &decision);
         assert_true(verdict < VERDICT_COUNT);
@@ -528,15 +558,27 @@ static void test_missing_order(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_completes), TEST(test_first_refusal_refunds_only), TEST(test_refusal_on_terms_has_nothing_to_refund),
-      TEST(test_late_refusal_undoes_in_order), TEST(test_reversal_waits_for_what_is_unsettled),
-      TEST(test_cancel_before_anything_was_sent), TEST(test_cancel_while_an_attempt_is_out),
-      TEST(test_cancel_while_backing_off_after_a_429), TEST(test_a_429_after_a_500_proves_nothing),
-      TEST(test_refusal_and_cancel_meet), TEST(test_unknown_outcome_by_idempotency),
-      TEST(test_crash_in_an_attempt_of_a_service_without_keys), TEST(test_pending_callback_and_deadline),
-      TEST(test_deadline_of_retries), TEST(test_retry_and_skip), TEST(test_skipped_without_effect_is_not_undone),
-      TEST(test_undo_refused_needs_a_person), TEST(test_cancel_from_attention_settles_first),
-      TEST(test_every_combination), TEST(test_random_histories), TEST(test_missing_order),
+      TEST(test_completes),
+      TEST(test_first_refusal_refunds_only),
+      TEST(test_refusal_on_terms_has_nothing_to_refund),
+      TEST(test_late_refusal_undoes_in_order),
+      TEST(test_reversal_waits_for_what_is_unsettled),
+      TEST(test_cancel_before_anything_was_sent),
+      TEST(test_cancel_while_an_attempt_is_out),
+      TEST(test_cancel_while_backing_off_after_a_429),
+      TEST(test_a_429_after_a_500_proves_nothing),
+      TEST(test_refusal_and_cancel_meet),
+      TEST(test_unknown_outcome_by_idempotency),
+      TEST(test_crash_in_an_attempt_of_a_service_without_keys),
+      TEST(test_pending_callback_and_deadline),
+      TEST(test_deadline_of_retries),
+      TEST(test_retry_and_skip),
+      TEST(test_skipped_without_effect_is_not_undone),
+      TEST(test_undo_refused_needs_a_person),
+      TEST(test_cancel_from_attention_settles_first),
+      TEST(test_every_combination),
+      TEST(test_random_histories),
+      TEST(test_missing_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,7 +118,7 @@ struct order {
 /* One entry of an order's history: one transition of the order or of a step. */
 struct order_event {
   int64_t sequence;
-  struct bytes type;    /* "order.accepted", "reserve.done", "refund.running" … */
+  struct bytes type; /* "order.accepted", "reserve.done", "refund.running" … */
   int64_t at_ms;
   enum order_status status; /* of the order after it */
   struct bytes step;        /* "reserve", "record", "ship"; empty for the order's own */

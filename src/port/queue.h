@@ -47,8 +47,8 @@ struct queue;
 
 struct queue_operations {
   size_t (*receive)(struct queue *queue, int index, int64_t now_ms, size_t most, struct message *ret_messages);
-  void (*settle)(struct queue *queue, const struct message *messages,
-                 const struct message_result *results, size_t count, int64_t now_ms);
+  void (*settle)(struct queue *queue, const struct message *messages, const struct message_result *results,
+                 size_t count, int64_t now_ms);
 };
 
 struct queue {

@@ -24,7 +24,7 @@
 enum { STORE_CLAIMS_MAX = 2, STORE_PAGE_MAX = 200 };
 
 struct store_commit {
-  const struct decision *decision; /* next.revision == 1 makes it a create */
+  const struct decision *decision;       /* next.revision == 1 makes it a create */
   struct bytes claims[STORE_CLAIMS_MAX]; /* keys that must be unused; create only */
   size_t claim_count;
 };
@@ -58,10 +58,10 @@ struct store_query {
   bool has_status, has_channel, has_cursor;
   enum order_status status;
   enum order_channel channel;
-  int64_t from_ms, to_ms; /* from inclusive, to exclusive; INT64_MIN, INT64_MAX for none */
-  int64_t cursor_ms;      /* continue after this place: creation time … */
+  int64_t from_ms, to_ms;              /* from inclusive, to exclusive; INT64_MIN, INT64_MAX for none */
+  int64_t cursor_ms;                   /* continue after this place: creation time … */
   char cursor_id[ORDER_ID_CHARACTERS]; /* … and id of the last one given */
-  size_t limit;           /* 1 to STORE_PAGE_MAX */
+  size_t limit;                        /* 1 to STORE_PAGE_MAX */
 };
 
 struct store_page {
@@ -95,11 +95,10 @@ struct store_operations {
                struct store_loaded *ret_loaded);
   bool (*list)(struct store *store, const struct store_query *query, struct arena *arena,
                struct store_page *ret_page, struct failure *ret_failure);
-  bool (*events)(struct store *store, struct bytes id, struct arena *arena,
-                 struct order_event **ret_events, size_t *ret_count, struct failure *ret_failure);
-  bool (*attention)(struct store *store, const struct store_attention *after, size_t limit,
-                    struct arena *arena, struct store_attention_page *ret_page,
-                    struct failure *ret_failure);
+  bool (*events)(struct store *store, struct bytes id, struct arena *arena, struct order_event **ret_events,
+                 size_t *ret_count, struct failure *ret_failure);
+  bool (*attention)(struct store *store, const struct store_attention *after, size_t limit, struct arena *arena,
+                    struct store_attention_page *ret_page, struct failure *ret_failure);
 };
 
 /* Implementations embed this as their first member. */
@@ -112,8 +111,8 @@ static inline void store_commit(struct store *store, const struct store_commit *
   store->operations->commit(store, commits, count, ret_results);
 }
 
-static inline void store_load(struct store *store, const struct bytes *ids, size_t count,
-                              struct arena *arena, struct store_loaded *ret_loaded) {
+static inline void store_load(struct store *store, const struct bytes *ids, size_t count, struct arena *arena,
+                              struct store_loaded *ret_loaded) {
   store->operations->load(store, ids, count, arena, ret_loaded);
 }
 

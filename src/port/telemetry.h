@@ -8,16 +8,16 @@
 #include <stdint.h>
 
 /* id, name, type, help. What the labels are is said by the help text. */
-#define TELEMETRY_METRICS(X)                                                                                \
-  X(REQUESTS, "spillway_http_requests_total", COUNTER, "HTTP requests answered, by route and status.")      \
-  X(ACCEPT_SECONDS, "spillway_accept_duration_seconds", HISTOGRAM,                                          \
-    "Time from a complete order request to its answer, by status class.")                                   \
-  X(COMMIT_BATCH, "spillway_commit_batch_size", HISTOGRAM, "Commits that shared one transaction.")          \
+#define TELEMETRY_METRICS(X)                                                                                  \
+  X(REQUESTS, "spillway_http_requests_total", COUNTER, "HTTP requests answered, by route and status.")        \
+  X(ACCEPT_SECONDS, "spillway_accept_duration_seconds", HISTOGRAM,                                            \
+    "Time from a complete order request to its answer, by status class.")                                     \
+  X(COMMIT_BATCH, "spillway_commit_batch_size", HISTOGRAM, "Commits that shared one transaction.")            \
   X(COMMIT_SECONDS, "spillway_commit_duration_seconds", HISTOGRAM, "Time of one transaction with its fsync.") \
-  X(CALL_SECONDS, "spillway_call_duration_seconds", HISTOGRAM, "Time of one call to a service, by command.") \
-  X(CALLS, "spillway_calls_total", COUNTER, "Calls to services, by command and outcome.")                   \
-  X(RETRIES, "spillway_call_retries_total", COUNTER, "Calls put back to be tried again, by service.")       \
-  X(TRANSITIONS, "spillway_order_transitions_total", COUNTER, "Transitions of orders, by new status.")      \
+  X(CALL_SECONDS, "spillway_call_duration_seconds", HISTOGRAM, "Time of one call to a service, by command.")  \
+  X(CALLS, "spillway_calls_total", COUNTER, "Calls to services, by command and outcome.")                     \
+  X(RETRIES, "spillway_call_retries_total", COUNTER, "Calls put back to be tried again, by service.")         \
+  X(TRANSITIONS, "spillway_order_transitions_total", COUNTER, "Transitions of orders, by new status.")        \
   X(OVERLOADS, "spillway_overload_total", COUNTER, "Requests refused early, by cause.")
 
 enum telemetry_metric {
@@ -31,8 +31,7 @@ struct telemetry {
   /* Labels are static strings, NULL where the metric has fewer. */
   void (*count)(struct telemetry *telemetry, enum telemetry_metric metric, const char *label_a,
                 const char *label_b, uint64_t by);
-  void (*observe)(struct telemetry *telemetry, enum telemetry_metric metric, const char *label,
-                  double value);
+  void (*observe)(struct telemetry *telemetry, enum telemetry_metric metric, const char *label, double value);
 };
 
 static inline void telemetry_count(struct telemetry *telemetry, enum telemetry_metric metric,

@@ -29,8 +29,8 @@ static struct bytes pointer_to(struct arena *arena, struct bytes base, struct by
   return text_view(&pointer);
 }
 
-static void read_text(const struct reading *reading, const struct bind_field *field,
-                      const struct json *value, struct bytes pointer, struct bytes *ret_text) {
+static void read_text(const struct reading *reading, const struct bind_field *field, const struct json *value,
+                      struct bytes pointer, struct bytes *ret_text) {
   size_t length = 0;
   if (value->type != JSON_STRING) {
     problem_errors_add(reading->errors, pointer, "must be a string");
@@ -70,8 +70,8 @@ static void read_integer(const struct reading *reading, const struct bind_field 
   *ret_integer = integer;
 }
 
-static void read_name(const struct reading *reading, const struct bind_field *field,
-                      const struct json *value, struct bytes pointer, int *ret_index) {
+static void read_name(const struct reading *reading, const struct bind_field *field, const struct json *value,
+                      struct bytes pointer, int *ret_index) {
   struct text known;
   text_init(&known, reading->arena);
   for (int i = 0; field->names[i]; i++) {
@@ -84,8 +84,8 @@ static void read_name(const struct reading *reading, const struct bind_field *fi
   problem_errors_add(reading->errors, pointer, "must be one of %.*s", BYTES_PRINTF(text_view(&known)));
 }
 
-static void read_list(const struct reading *reading, const struct bind_field *field,
-                      const struct json *value, struct bytes pointer, struct bind_list *ret_list) {
+static void read_list(const struct reading *reading, const struct bind_field *field, const struct json *value,
+                      struct bytes pointer, struct bind_list *ret_list) {
   if (value->type != JSON_ARRAY) {
     problem_errors_add(reading->errors, pointer, "must be an array");
     return;
@@ -104,8 +104,8 @@ static void read_list(const struct reading *reading, const struct bind_field *fi
               reading->arena, (char *)ret_list->items + index * field->object->size_bytes, reading->errors);
 }
 
-static void read_field(const struct reading *reading, const struct bind_field *field,
-                       const struct json *value, struct bytes pointer, void *ret_struct) {
+static void read_field(const struct reading *reading, const struct bind_field *field, const struct json *value,
+                       struct bytes pointer, void *ret_struct) {
   void *target = at(ret_struct, field);
   switch (field->type) {
     case BIND_TEXT:
@@ -118,8 +118,7 @@ static void read_field(const struct reading *reading, const struct bind_field *f
       read_name(reading, field, value, pointer, target);
       return;
     case BIND_BOOLEAN:
-      if (value->type != JSON_BOOLEAN)
-        problem_errors_add(reading->errors, pointer, "must be true or false");
+      if (value->type != JSON_BOOLEAN) problem_errors_add(reading->errors, pointer, "must be true or false");
       *(bool *)target = value->boolean;
       return;
     case BIND_OBJECT: {
@@ -163,8 +162,8 @@ void bind_read(const struct bind_object *object, const struct json *value, struc
     }
     if (member->type == JSON_NULL && !field->required) continue;
     seen |= UINT64_C(1) << (field - object->fields);
-    read_field(&reading, field, member, leaf ? (struct bytes){NULL, 0} : pointer_to(arena, pointer, member->name),
-               ret_struct);
+    read_field(&reading, field, member,
+               leaf ? (struct bytes){NULL, 0} : pointer_to(arena, pointer, member->name), ret_struct);
     if (!leaf || errors->count == before) continue;
     problem_errors_repoint(errors, before, pointer_to(arena, pointer, member->name));
   }
@@ -173,7 +172,8 @@ void bind_read(const struct bind_object *object, const struct json *value, struc
       problem_errors_add(errors, pointer_to(arena, pointer, bytes_of(object->fields[i].name)), "is required");
 }
 
-static void write_list(const struct bind_field *field, const struct bind_list *list, struct json_writer *writer) {
+static void write_list(const struct bind_field *field, const struct bind_list *list,
+                       struct json_writer *writer) {
   json_open_array(writer, field->name);
   for (size_t i = 0; i < list->count; i++) {
     json_open_object(writer, NULL);

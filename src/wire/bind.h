@@ -30,7 +30,7 @@ struct bind_field {
   size_t offset_bytes; /* in the C struct */
   int64_t least, most; /* limits, both inclusive */
   bool required;
-  bool omit_default;   /* absent, null, 0 and "" mean the same, and are not written */
+  bool omit_default; /* absent, null, 0 and "" mean the same, and are not written */
   const struct bind_object *object;
   const char *const *names; /* ends with NULL */
 };

@@ -39,8 +39,7 @@ void http_response_add(struct http_response *response, const char *name, struct 
 
 struct bytes http_response_header(const struct http_response *response, const char *name) {
   for (size_t i = 0; i < response->header_count; i++)
-    if (bytes_equal_ignoring_case(response->headers[i].name, bytes_of(name)))
-      return response->headers[i].value;
+    if (bytes_equal_ignoring_case(response->headers[i].name, bytes_of(name))) return response->headers[i].value;
   return (struct bytes){NULL, 0};
 }
 
@@ -48,14 +47,29 @@ const char *http_status_text(int status) {
   static const struct {
     int status;
     const char *text;
-  } texts[] = {
-      {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"},
-      {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-      {405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
-      {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-      {425, "Too Early"}, {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-      {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-      {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+  } texts[] = {{200, "OK"},
+               {201, "Created"},
+               {202, "Accepted"},
+               {204, "No Content"},
+               {304, "Not Modified"},
+               {400, "Bad Request"},
+               {401, "Unauthorized"},
+               {403, "Forbidden"},
+               {404, "Not Found"},
+               {405, "Method Not Allowed"},
+               {408, "Request Timeout"},
+               {409, "Conflict"},
+               {413, "Content Too Large"},
+               {415, "Unsupported Media Type"},
+               {422, "Unprocessable Content"},
+               {425, "Too Early"},
+               {429, "Too Many Requests"},
+               {431, "Request Header Fields Too Large"},
+               {500, "Internal Server Error"},
+               {501, "Not Implemented"},
+               {502, "Bad Gateway"},
+               {503, "Service Unavailable"},
+               {504, "Gateway Timeout"}};
   for (size_t i = 0; i < COUNT_OF(texts); i++)
     if (texts[i].status == status) return texts[i].text;
   return "Unknown";

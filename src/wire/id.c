@@ -48,8 +48,8 @@ static void token_mac(struct bytes secret, struct bytes id, struct bytes command
   hmac_sha256_parts(secret, parts, 4, ret_mac);
 }
 
-struct bytes callback_token_make(struct bytes secret, struct bytes id, struct bytes command,
-                                 int64_t expires_ms, struct arena *arena) {
+struct bytes callback_token_make(struct bytes secret, struct bytes id, struct bytes command, int64_t expires_ms,
+                                 struct arena *arena) {
   uint8_t raw[EXPIRY_BYTES + TOKEN_MAC_BYTES], mac[SHA256_BYTES];
   for (int i = 0; i < EXPIRY_BYTES; i++) raw[i] = (uint8_t)((uint64_t)expires_ms >> (56 - 8 * i));
   token_mac(secret, id, command, raw, mac);

@@ -9,8 +9,8 @@
 #include "base/arena.h"
 
 enum {
-  ID_CHARACTERS = 36,             /* "ord_" and 32 of base32 */
-  CALLBACK_TOKEN_CHARACTERS = 43  /* base64url of 8 bytes expiry and 24 bytes MAC */
+  ID_CHARACTERS = 36,            /* "ord_" and 32 of base32 */
+  CALLBACK_TOKEN_CHARACTERS = 43 /* base64url of 8 bytes expiry and 24 bytes MAC */
 };
 
 /* The id of a customer's order with this idempotency key (contract section 1, "Idempotency"). */
@@ -23,8 +23,8 @@ bool id_is_well_formed(struct bytes id);
 bool id_belongs_to(struct bytes secret, struct bytes id, struct bytes customer);
 
 /* The token of the callback URL for one command of one order, valid until `expires_ms`. */
-struct bytes callback_token_make(struct bytes secret, struct bytes id, struct bytes command,
-                                 int64_t expires_ms, struct arena *arena);
+struct bytes callback_token_make(struct bytes secret, struct bytes id, struct bytes command, int64_t expires_ms,
+                                 struct arena *arena);
 bool callback_token_check(struct bytes secret, struct bytes id, struct bytes command, struct bytes token,
                           int64_t now_ms, struct arena *arena);
 

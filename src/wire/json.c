@@ -94,8 +94,7 @@ static bool has_repeated_name(struct reader *reader, const struct json *object) 
   }
   const struct json **sorted = ARENA_ARRAY(reader->arena, object->count, const struct json *);
   size_t count = 0;
-  for (const struct json *member = object->first; member; member = member->next)
-    sorted[count++] = member;
+  for (const struct json *member = object->first; member; member = member->next) sorted[count++] = member;
   qsort(sorted, count, sizeof *sorted, compare_names);
   for (size_t i = 1; i < count; i++)
     if (bytes_equal(sorted[i - 1]->name, sorted[i]->name)) return true;

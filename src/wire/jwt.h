@@ -18,7 +18,8 @@ enum { JWT_BYTES_MAX = 8 * 1024, JWT_TRIES_MAX = 8, JWT_SECRET_BYTES_MIN = 32, J
 struct jwt_keys; /* immutable once made; may be read from many threads */
 
 /* HS256 with this secret (at least JWT_SECRET_BYTES_MIN bytes). */
-MUST_USE bool jwt_keys_from_secret(struct bytes secret, struct jwt_keys **ret_keys, struct failure *ret_failure);
+MUST_USE bool jwt_keys_from_secret(struct bytes secret, struct jwt_keys **ret_keys,
+                                   struct failure *ret_failure);
 /* A JWKS document (RFC 7517). `alg` binds a key; without it RSA means RS256, P-256 ES256, Ed25519
  * EdDSA. An "oct" key, or a document without one usable key, fails. Keys of unknown type, use "enc",
  * or weaker than 2,048 bits (RSA) are left out. */
@@ -27,8 +28,8 @@ void jwt_keys_free(struct jwt_keys *keys);
 
 enum jwt_status {
   JWT_VALID,
-  JWT_MALFORMED,     /* not a JWS of ours: form, header, algorithm, size */
-  JWT_UNKNOWN_KEY,   /* well formed, but its kid is in no key of the set: newer keys may help */
+  JWT_MALFORMED,   /* not a JWS of ours: form, header, algorithm, size */
+  JWT_UNKNOWN_KEY, /* well formed, but its kid is in no key of the set: newer keys may help */
   JWT_BAD_SIGNATURE,
 };
 

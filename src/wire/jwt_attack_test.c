@@ -11,7 +11,7 @@
 struct world {
   struct arena arena;
   EVP_PKEY *rsa, *p256, *ed25519;
-  struct jwt_keys *keys;   /* rsa, p256, ed25519 as "rsa", "ec", "ed"; PS256 of rsa as "pss" */
+  struct jwt_keys *keys; /* rsa, p256, ed25519 as "rsa", "ec", "ed"; PS256 of rsa as "pss" */
   struct jwt_keys *secret;
 };
 
@@ -55,10 +55,20 @@ static void expect(struct world *w, const struct jwt_keys *keys, struct bytes to
 
 static void test_none(void **state) {
   struct world *w = *state;
-  static const char *const headers[] = {
-      "{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"NONE\"}", "{\"alg\":\"nOnE\"}", "{\"alg\":\"\"}",
-      "{\"alg\":null}", "{}", "{\"alg\":[\"HS256\"]}", "{\"alg\":\"hs256\"}", "{\"alg\":\"HS256 \"}",
-      "{\"alg\":\"HS384\"}", "{\"alg\":\"HS256\\u0000\"}", "{\"alg\":\"RS512\"}", "{\"alg\":\"ES256K\"}"};
+  static const char *const headers[] = {"{\"alg\":\"none\"}",
+                                        "{\"alg\":\"None\"}",
+                                        "{\"alg\":\"NONE\"}",
+                                        "{\"alg\":\"nOnE\"}",
+                                        "{\"alg\":\"\"}",
+                                        "{\"alg\":null}",
+                                        "{}",
+                                        "{\"alg\":[\"HS256\"]}",
+                                        "{\"alg\":\"hs256\"}",
+                                        "{\"alg\":\"HS256 \"}",
+                                        "{\"alg\":\"HS384\"}",
+                                        "{\"alg\":\"HS256\\u0000\"}",
+                                        "{\"alg\":\"RS512\"}",
+                                        "{\"alg\":\"ES256K\"}"};
   for (size_t i = 0; i < COUNT_OF(headers); i++) {
     struct bytes text = tool_join(&w->arena, headers[i], payload);
     expect(w, w->secret, arena_printf(&w->arena, "%.*s.", BYTES_PRINTF(text)), JWT_MALFORMED);
@@ -95,7 +105,8 @@ static void test_keys_and_algorithms_swapped(void **state) {
   expect(w, w->keys, tool_token(a, w->rsa, 32, "{\"alg\":\"PS256\",\"kid\":\"pss\"}", payload), JWT_VALID);
   expect(w, w->keys, tool_token(a, w->rsa, 32, "{\"alg\":\"PS256\",\"kid\":\"rsa\"}", payload), JWT_MALFORMED);
   expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"pss\"}", payload), JWT_MALFORMED);
-  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"PS256\",\"kid\":\"pss\"}", payload), JWT_BAD_SIGNATURE);
+  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"PS256\",\"kid\":\"pss\"}", payload),
+         JWT_BAD_SIGNATURE);
   expect(w, w->keys, tool_token(a, w->p256, -2, "{\"alg\":\"ES256\",\"kid\":\"ed\"}", payload), JWT_MALFORMED);
   expect(w, w->keys, tool_token(a, w->p256, -2, "{\"alg\":\"EdDSA\"}", payload), JWT_BAD_SIGNATURE);
   expect(w, w->keys, tool_token(a, w->ed25519, -2, "{\"alg\":\"ES256\"}", payload), JWT_BAD_SIGNATURE);
@@ -106,23 +117,33 @@ static void test_key_ids(void **state) {
   struct world *w = *state;
   struct arena *a = &w->arena;
   expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\"}", payload), JWT_VALID);
-  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"new\"}", payload), JWT_UNKNOWN_KEY);
+  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"new\"}", payload),
+         JWT_UNKNOWN_KEY);
   expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"\"}", payload), JWT_UNKNOWN_KEY);
-  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"RSA\"}", payload), JWT_UNKNOWN_KEY);
+  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"RSA\"}", payload),
+         JWT_UNKNOWN_KEY);
   expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":7}", payload), JWT_MALFORMED);
-  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"../rsa\"}", payload), JWT_UNKNOWN_KEY);
+  expect(w, w->keys, tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"../rsa\"}", payload),
+         JWT_UNKNOWN_KEY);
   struct bytes named = tool_token_hs256(a, bytes_of(secret), "{\"alg\":\"HS256\",\"kid\":\"x\"}", payload);
   expect(w, w->secret, named, JWT_UNKNOWN_KEY); /* the secret has no name */
 }
 
 static void test_headers(void **state) {
   struct world *w = *state;
-  static const char *const headers[] = {
-      "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "{\"alg\":\"HS256\",\"crit\":[]}",
-      "{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":true}", "{\"alg\":\"HS256\",\"crit\":null}",
-      "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "{\"alg\":\"none\",\"alg\":\"HS256\"}",
-      "{\"alg\":\"HS256\",\"al\\u0067\":\"HS256\"}", "[\"HS256\"]", "\"HS256\"", "{\"alg\":\"HS256\"} x",
-      "{\"alg\":\"HS256\"", "\xEF\xBB\xBF{\"alg\":\"HS256\"}", "{'alg':'HS256'}"};
+  static const char *const headers[] = {"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}",
+                                        "{\"alg\":\"HS256\",\"crit\":[]}",
+                                        "{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":true}",
+                                        "{\"alg\":\"HS256\",\"crit\":null}",
+                                        "{\"alg\":\"HS256\",\"alg\":\"HS256\"}",
+                                        "{\"alg\":\"none\",\"alg\":\"HS256\"}",
+                                        "{\"alg\":\"HS256\",\"al\\u0067\":\"HS256\"}",
+                                        "[\"HS256\"]",
+                                        "\"HS256\"",
+                                        "{\"alg\":\"HS256\"} x",
+                                        "{\"alg\":\"HS256\"",
+                                        "\xEF\xBB\xBF{\"alg\":\"HS256\"}",
+                                        "{'alg':'HS256'}"};
   for (size_t i = 0; i < COUNT_OF(headers); i++)
     expect(w, w->secret, tool_token_hs256(&w->arena, bytes_of(secret), headers[i], payload), JWT_MALFORMED);
   static const char own_key[] = /* a key that the token brings along is not used */
@@ -135,7 +156,13 @@ static void test_headers(void **state) {
 
 static void test_payloads(void **state) {
   struct world *w = *state;
-  static const char *const payloads[] = {"{\"sub\":\"a\",\"sub\":\"b\"}", "[]", "\"x\"", "{", "null", "{}{}", "{\"a\":\"\\ud800\"}",
+  static const char *const payloads[] = {"{\"sub\":\"a\",\"sub\":\"b\"}",
+                                         "[]",
+                                         "\"x\"",
+                                         "{",
+                                         "null",
+                                         "{}{}",
+                                         "{\"a\":\"\\ud800\"}",
                                          "{\"a\":\"\xff\"}"};
   for (size_t i = 0; i < COUNT_OF(payloads); i++)
     expect(w, w->secret, tool_token_hs256(&w->arena, bytes_of(secret), "{\"alg\":\"HS256\"}", payloads[i]),
@@ -167,7 +194,8 @@ static void test_spellings(void **state) {
   char *stray = arena_string(a, good); /* 43 characters hold 32 bytes and two bits that must be zero */
   for (int i = 0; i < 3; i++) {
     stray[good.size - 1]++;
-    enum jwt_status expected = strchr("AEIMQUYcgkosw048", stray[good.size - 1]) ? JWT_BAD_SIGNATURE : JWT_MALFORMED;
+    enum jwt_status expected =
+        strchr("AEIMQUYcgkosw048", stray[good.size - 1]) ? JWT_BAD_SIGNATURE : JWT_MALFORMED;
     expect(w, w->secret, bytes_from(stray, good.size), expected);
   }
   expect(w, w->secret, arena_printf(a, "%.*sA", BYTES_PRINTF(good)), JWT_BAD_SIGNATURE);
@@ -274,18 +302,23 @@ static void test_tries_are_bounded(void **state) {
     assert_true(jwt_keys_from_jwks(text_view(&jwks), &keys, &failure));
     expect(w, keys, tool_token(&w->arena, w->ed25519, -2, "{\"alg\":\"EdDSA\"}", payload),
            others == 7 ? JWT_VALID : JWT_BAD_SIGNATURE);
-    expect(w, keys, tool_token(&w->arena, w->ed25519, -2, "{\"alg\":\"EdDSA\",\"kid\":\"last\"}", payload), JWT_VALID);
+    expect(w, keys, tool_token(&w->arena, w->ed25519, -2, "{\"alg\":\"EdDSA\",\"kid\":\"last\"}", payload),
+           JWT_VALID);
     jwt_keys_free(keys);
   }
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_none),        cmocka_unit_test(test_algorithm_confusion),
-      cmocka_unit_test(test_keys_and_algorithms_swapped), cmocka_unit_test(test_key_ids),
-      cmocka_unit_test(test_headers),     cmocka_unit_test(test_payloads),
-      cmocka_unit_test(test_spellings),   cmocka_unit_test(test_size_limit),
-      cmocka_unit_test(test_es256_forms), cmocka_unit_test(test_rsa_and_eddsa_forms),
-      cmocka_unit_test(test_tries_are_bounded)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_none),
+                                     cmocka_unit_test(test_algorithm_confusion),
+                                     cmocka_unit_test(test_keys_and_algorithms_swapped),
+                                     cmocka_unit_test(test_key_ids),
+                                     cmocka_unit_test(test_headers),
+                                     cmocka_unit_test(test_payloads),
+                                     cmocka_unit_test(test_spellings),
+                                     cmocka_unit_test(test_size_limit),
+                                     cmocka_unit_test(test_es256_forms),
+                                     cmocka_unit_test(test_rsa_and_eddsa_forms),
+                                     cmocka_unit_test(test_tries_are_bounded)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

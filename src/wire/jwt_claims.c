@@ -49,8 +49,8 @@ static const char *check_subject(const struct json *payload, struct bytes *ret_s
   const struct json *subject = json_member(payload, "sub");
   size_t characters;
   if (!subject) return "the token has no sub";
-  if (subject->type != JSON_STRING || !bytes_count_code_points(subject->text, &characters) ||
-      characters < 1 || characters > SUBJECT_CHARACTERS_MAX || bytes_have_control_characters(subject->text))
+  if (subject->type != JSON_STRING || !bytes_count_code_points(subject->text, &characters) || characters < 1 ||
+      characters > SUBJECT_CHARACTERS_MAX || bytes_have_control_characters(subject->text))
     return "the token's sub is not a text of 1 to 128 characters";
   *ret_subject = subject->text;
   return NULL;

@@ -55,7 +55,8 @@ static const struct claim_case cases[] = {
     {"{\"exp\":1800000000,\"sub\":\"" CHARACTERS_128 "\"}", NULL},
     {"{\"exp\":1800000000,\"sub\":\"" CHARACTERS_128 "x\"}", "1 to 128"},
     {"{\"exp\":1800000000,\"sub\":\"\xC3\xA9" CHARACTERS_32 CHARACTERS_32 CHARACTERS_32
-     "0123456789012345678901234567890\"}", NULL}, /* 128 characters in 129 bytes */
+     "0123456789012345678901234567890\"}",
+     NULL}, /* 128 characters in 129 bytes */
     {"{\"exp\":1800000000,\"sub\":\"a\\u0000b\"}", "1 to 128"},
     {"{\"exp\":1800000000,\"sub\":\"a\\nb\"}", "1 to 128"},
     {"{\"exp\":1800000000,\"sub\":\"a\\u007fb\"}", "1 to 128"},
@@ -119,7 +120,8 @@ static void test_issuer_and_audience(void **state) {
 static void test_values_given(void **state) {
   (void)state;
   struct jwt_claims claims;
-  assert_null(check("{\"exp\":1800000000.2509,\"sub\":\"c\",\"scope\":\"a b\"}", &(struct jwt_policy){0}, &claims));
+  assert_null(
+      check("{\"exp\":1800000000.2509,\"sub\":\"c\",\"scope\":\"a b\"}", &(struct jwt_policy){0}, &claims));
   assert_int_equal(claims.expires_ms, 1800000000250);
   assert_true(bytes_equal(claims.subject, BYTES("c")));
   assert_true(bytes_equal(claims.scope, BYTES("a b")));

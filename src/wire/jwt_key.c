@@ -11,9 +11,11 @@
 
 enum { P256_BYTES = 32, ED25519_BYTES = 32, RSA_EXPONENT_BITS_MAX = 64 };
 
-static const char *const algorithm_names[JWT_ALGORITHM_COUNT] = {
-    [JWT_HS256] = "HS256", [JWT_RS256] = "RS256", [JWT_PS256] = "PS256",
-    [JWT_ES256] = "ES256", [JWT_EDDSA] = "EdDSA"};
+static const char *const algorithm_names[JWT_ALGORITHM_COUNT] = {[JWT_HS256] = "HS256",
+                                                                 [JWT_RS256] = "RS256",
+                                                                 [JWT_PS256] = "PS256",
+                                                                 [JWT_ES256] = "ES256",
+                                                                 [JWT_EDDSA] = "EdDSA"};
 
 bool jwt_algorithm_from(struct bytes name, enum jwt_algorithm *ret_algorithm) {
   for (size_t i = 0; i < JWT_ALGORITHM_COUNT; i++) {
@@ -130,8 +132,7 @@ static const struct kind *find_kind(const struct json *jwk) {
   return NULL;
 }
 
-static bool find_algorithm(const struct json *jwk, const struct kind *kind,
-                           enum jwt_algorithm *ret_algorithm) {
+static bool find_algorithm(const struct json *jwk, const struct kind *kind, enum jwt_algorithm *ret_algorithm) {
   if (!json_member(jwk, "alg")) {
     *ret_algorithm = kind->algorithms[0];
     return true;

@@ -77,8 +77,8 @@ static bool verify_with(const struct jwt_key *key, struct bytes signed_text, con
   const EVP_MD *hash = key->algorithm == JWT_EDDSA ? NULL : EVP_sha256();
   bool good = EVP_DigestVerifyInit(context, &parameters, hash, NULL, key->public_key) == 1 &&
               (key->algorithm != JWT_PS256 || set_pss(parameters)) &&
-              EVP_DigestVerify(context, signature, signature_bytes,
-                               (const unsigned char *)signed_text.data, signed_text.size) == 1;
+              EVP_DigestVerify(context, signature, signature_bytes, (const unsigned char *)signed_text.data,
+                               signed_text.size) == 1;
   EVP_MD_CTX_free(context);
   if (!good) ERR_clear_error(); /* the thread's queue of errors would grow, and mislead others */
   return good;
@@ -95,7 +95,7 @@ static bool verify_es256(const struct jwt_key *key, struct bytes signed_text, st
   if (!r || !s || !pair) panic("out of memory");
   bool zero = BN_is_zero(r) || BN_is_zero(s);
   ensure(ECDSA_SIG_set0(pair, r, s) == 1); /* the pair owns both now */
-  unsigned char der[80], *end = der; /* 2 + 2 * (2 + 33) at most */
+  unsigned char der[80], *end = der;       /* 2 + 2 * (2 + 33) at most */
   int size = i2d_ECDSA_SIG(pair, NULL);
   ensure(size > 0 && (size_t)size <= sizeof der);
   i2d_ECDSA_SIG(pair, &end);

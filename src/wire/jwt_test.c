@@ -64,8 +64,7 @@ static enum jwt_status verify(const struct jwt_keys *keys, struct bytes token, s
 /* A set of one JWK, and one token against it. */
 static enum jwt_status verify_one(struct world *world, EVP_PKEY *key, const char *more, struct bytes token) {
   struct bytes jwk = tool_jwk(key, more, &world->arena);
-  struct jwt_keys *keys =
-      keys_of(arena_printf(&world->arena, "{\"keys\":[%.*s]}", BYTES_PRINTF(jwk)).data);
+  struct jwt_keys *keys = keys_of(arena_printf(&world->arena, "{\"keys\":[%.*s]}", BYTES_PRINTF(jwk)).data);
   enum jwt_status status = verify(keys, token, &world->arena);
   jwt_keys_free(keys);
   return status;
@@ -74,10 +73,13 @@ static enum jwt_status verify_one(struct world *world, EVP_PKEY *key, const char
 static void test_each_algorithm(void **state) {
   struct world *w = *state;
   struct arena *a = &w->arena;
-  assert_int_equal(verify_one(w, w->rsa, "", tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\"}", payload)), JWT_VALID);
-  assert_int_equal(verify_one(w, w->rsa, ",\"alg\":\"PS256\"",
-                              tool_token(a, w->rsa, 32, "{\"alg\":\"PS256\"}", payload)), JWT_VALID);
-  assert_int_equal(verify_one(w, w->p256, "", tool_token(a, w->p256, -2, "{\"alg\":\"ES256\"}", payload)), JWT_VALID);
+  assert_int_equal(verify_one(w, w->rsa, "", tool_token(a, w->rsa, -2, "{\"alg\":\"RS256\"}", payload)),
+                   JWT_VALID);
+  assert_int_equal(
+      verify_one(w, w->rsa, ",\"alg\":\"PS256\"", tool_token(a, w->rsa, 32, "{\"alg\":\"PS256\"}", payload)),
+      JWT_VALID);
+  assert_int_equal(verify_one(w, w->p256, "", tool_token(a, w->p256, -2, "{\"alg\":\"ES256\"}", payload)),
+                   JWT_VALID);
   assert_int_equal(verify_one(w, w->ed25519, "", tool_token(a, w->ed25519, -2, "{\"alg\":\"EdDSA\"}", payload)),
                    JWT_VALID);
   struct jwt_keys *keys = NULL;
@@ -95,29 +97,44 @@ static void test_known_answers(void **state) {
   struct arena *a = &((struct world *)*state)->arena;
   struct bytes known_secret;
   assert_true(base64url_decode(BYTES("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"
-                                     "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"), a, &known_secret));
+                                     "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
+                               a, &known_secret));
   struct jwt_keys *keys = NULL;
   struct failure failure;
   assert_true(jwt_keys_from_secret(known_secret, &keys, &failure));
-  assert_int_equal(verify(keys, BYTES("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." RFC7515_PAYLOAD
-                                      ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), a), JWT_VALID);
+  assert_int_equal(verify(keys,
+                          BYTES("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." RFC7515_PAYLOAD
+                                ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+                          a),
+                   JWT_VALID);
   jwt_keys_free(keys);
-  keys = keys_of("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
-                 "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-                 "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}");
-  assert_int_equal(verify(keys, BYTES("eyJhbGciOiJFUzI1NiJ9." RFC7515_PAYLOAD
-                                      ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSA"
-                                      "pmWQxfKTUJqPP3-Kg6NU1Q"), a), JWT_VALID);
+  keys = keys_of(
+      "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
+      "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+      "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}");
+  assert_int_equal(verify(keys,
+                          BYTES("eyJhbGciOiJFUzI1NiJ9." RFC7515_PAYLOAD
+                                ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSA"
+                                "pmWQxfKTUJqPP3-Kg6NU1Q"),
+                          a),
+                   JWT_VALID);
   jwt_keys_free(keys);
   /* RFC 8037 appendix A.4: valid, but its payload is a text and no object. */
-  keys = keys_of("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-                 "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
-  assert_int_equal(verify(keys, BYTES("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
-                                      "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt"
-                                      "9g7sVvpAr_MuM0KAg"), a), JWT_MALFORMED);
-  assert_int_equal(verify(keys, BYTES("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
-                                      "igyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt"
-                                      "9g7sVvpAr_MuM0KAg"), a), JWT_BAD_SIGNATURE);
+  keys = keys_of(
+      "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+      "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
+  assert_int_equal(verify(keys,
+                          BYTES("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+                                "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt"
+                                "9g7sVvpAr_MuM0KAg"),
+                          a),
+                   JWT_MALFORMED);
+  assert_int_equal(verify(keys,
+                          BYTES("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+                                "igyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt"
+                                "9g7sVvpAr_MuM0KAg"),
+                          a),
+                   JWT_BAD_SIGNATURE);
   jwt_keys_free(keys);
 }
 
@@ -137,19 +154,23 @@ static void test_hmac_of_long_keys(void **state) {
 static void test_keys_left_out(void **state) {
   struct world *w = *state;
   struct arena *a = &w->arena;
-  static const char *const unusable[] = {
-      ",\"use\":\"enc\"", ",\"use\":1", ",\"key_ops\":[\"encrypt\"]", ",\"key_ops\":[]", ",\"key_ops\":\"verify\"",
-      ",\"alg\":\"RSA-OAEP\"", ",\"alg\":\"RS384\"", ",\"alg\":\"HS256\"", ",\"alg\":\"ES256\"", ",\"alg\":null",
-      ",\"alg\":\"none\"", ",\"kid\":7"};
+  static const char *const unusable[] = {",\"use\":\"enc\"",           ",\"use\":1",
+                                         ",\"key_ops\":[\"encrypt\"]", ",\"key_ops\":[]",
+                                         ",\"key_ops\":\"verify\"",    ",\"alg\":\"RSA-OAEP\"",
+                                         ",\"alg\":\"RS384\"",         ",\"alg\":\"HS256\"",
+                                         ",\"alg\":\"ES256\"",         ",\"alg\":null",
+                                         ",\"alg\":\"none\"",          ",\"kid\":7"};
   for (size_t i = 0; i < COUNT_OF(unusable); i++) {
     struct bytes jwk = tool_jwk(w->rsa, unusable[i], a);
     assert_refused(arena_printf(a, "{\"keys\":[%.*s]}", BYTES_PRINTF(jwk)).data, "none of the JWKS's 1 keys");
   }
-  struct bytes weak = tool_jwk(w->weak_rsa, "", a), good = tool_jwk(w->p256, ",\"key_ops\":[\"sign\",\"verify\"]", a);
+  struct bytes weak = tool_jwk(w->weak_rsa, "", a),
+               good = tool_jwk(w->p256, ",\"key_ops\":[\"sign\",\"verify\"]", a);
   assert_refused(arena_printf(a, "{\"keys\":[%.*s]}", BYTES_PRINTF(weak)).data, "2048 bits");
-  struct jwt_keys *keys = keys_of(arena_printf(
-      a, "{\"keys\":[7,null,{},{\"kty\":\"EC\",\"crv\":\"P-521\"},{\"kty\":\"AKP\"},%.*s,%.*s]}",
-      BYTES_PRINTF(weak), BYTES_PRINTF(good)).data);
+  struct jwt_keys *keys = keys_of(
+      arena_printf(a, "{\"keys\":[7,null,{},{\"kty\":\"EC\",\"crv\":\"P-521\"},{\"kty\":\"AKP\"},%.*s,%.*s]}",
+                   BYTES_PRINTF(weak), BYTES_PRINTF(good))
+          .data);
   assert_int_equal(keys->count, 1);
   struct bytes forged = tool_token(a, w->weak_rsa, -2, "{\"alg\":\"RS256\"}", payload);
   assert_int_equal(verify(keys, forged, a), JWT_MALFORMED);
@@ -177,8 +198,10 @@ static void test_bad_points_and_numbers(void **state) {
   struct bytes n = tool_number(w->rsa, OSSL_PKEY_PARAM_RSA_N, 0, a);
   static const char *const exponents[] = {"AQ", "AA", "BA", "AQAA", "____________"};
   for (size_t i = 0; i < COUNT_OF(exponents); i++)
-    assert_refused(arena_printf(a, "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%s\"}]}", BYTES_PRINTF(n),
-                                exponents[i]).data, "can be used");
+    assert_refused(arena_printf(a, "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%s\"}]}",
+                                BYTES_PRINTF(n), exponents[i])
+                       .data,
+                   "can be used");
 }
 
 static void test_documents_refused(void **state) {
@@ -216,17 +239,18 @@ static void *verify_often(void *context) {
 
 static void test_many_threads(void **state) {
   struct world *w = *state;
-  struct bytes a = tool_jwk(w->rsa, ",\"kid\":\"a\"", &w->arena), b = tool_jwk(w->ed25519, ",\"kid\":\"b\"", &w->arena);
-  struct jwt_keys *keys = keys_of(
-      arena_printf(&w->arena, "{\"keys\":[%.*s,%.*s]}", BYTES_PRINTF(a), BYTES_PRINTF(b)).data);
+  struct bytes a = tool_jwk(w->rsa, ",\"kid\":\"a\"", &w->arena),
+               b = tool_jwk(w->ed25519, ",\"kid\":\"b\"", &w->arena);
+  struct jwt_keys *keys =
+      keys_of(arena_printf(&w->arena, "{\"keys\":[%.*s,%.*s]}", BYTES_PRINTF(a), BYTES_PRINTF(b)).data);
   pthread_t threads[4];
   struct verifier verifiers[4];
   for (int i = 0; i < 4; i++) {
-    verifiers[i] = (struct verifier){
-        keys,
-        {tool_token(&w->arena, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"a\"}", payload),
-         tool_token(&w->arena, w->ed25519, -2, "{\"alg\":\"EdDSA\",\"kid\":\"b\"}", payload)},
-        0};
+    verifiers[i] =
+        (struct verifier){keys,
+                          {tool_token(&w->arena, w->rsa, -2, "{\"alg\":\"RS256\",\"kid\":\"a\"}", payload),
+                           tool_token(&w->arena, w->ed25519, -2, "{\"alg\":\"EdDSA\",\"kid\":\"b\"}", payload)},
+                          0};
     assert_int_equal(pthread_create(&threads[i], NULL, verify_often, &verifiers[i]), 0);
   }
   for (int i = 0; i < 4; i++) {
@@ -244,7 +268,8 @@ static void test_speed(void **state) {
   assert_true(jwt_keys_from_secret(bytes_of(secret), &keys, &failure));
   struct bytes token = jwt_sign_hs256(
       bytes_of(secret),
-      BYTES("{\"iss\":\"https://issuer.example\",\"aud\":\"spillway\",\"sub\":\"customer-000123\",\"iat\":1790000000,"
+      BYTES("{\"iss\":\"https://"
+            "issuer.example\",\"aud\":\"spillway\",\"sub\":\"customer-000123\",\"iat\":1790000000,"
             "\"exp\":2000000000,\"scope\":\"orders:read orders:write orders:wholesale\"}"),
       &w->arena);
   struct arena arena;
@@ -265,9 +290,9 @@ static void test_speed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_each_algorithm),    cmocka_unit_test(test_known_answers),
-      cmocka_unit_test(test_hmac_of_long_keys), cmocka_unit_test(test_keys_left_out),
+      cmocka_unit_test(test_each_algorithm),         cmocka_unit_test(test_known_answers),
+      cmocka_unit_test(test_hmac_of_long_keys),      cmocka_unit_test(test_keys_left_out),
       cmocka_unit_test(test_bad_points_and_numbers), cmocka_unit_test(test_documents_refused),
-      cmocka_unit_test(test_many_threads),      cmocka_unit_test(test_speed)};
+      cmocka_unit_test(test_many_threads),           cmocka_unit_test(test_speed)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -18,7 +18,8 @@ static inline struct bytes tool_base64(struct arena *arena, const char *text) {
   return base64url_encode(bytes_of(text), arena);
 }
 
-static inline struct bytes tool_number(EVP_PKEY *key, const char *name, size_t size_bytes, struct arena *arena) {
+static inline struct bytes tool_number(EVP_PKEY *key, const char *name, size_t size_bytes,
+                                       struct arena *arena) {
   BIGNUM *number = NULL;
   ensure(EVP_PKEY_get_bn_param(key, name, &number) == 1);
   if (size_bytes == 0) size_bytes = (size_t)BN_num_bytes(number);
@@ -53,7 +54,8 @@ static inline struct bytes tool_jwk(EVP_PKEY *key, const char *more, struct aren
 }
 
 /* A signature in OpenSSL's own form. `salt_bytes`: -2 for PKCS#1 1.5 (or no RSA), else PSS. */
-static inline struct bytes tool_sign_raw(EVP_PKEY *key, int salt_bytes, struct bytes text, struct arena *arena) {
+static inline struct bytes tool_sign_raw(EVP_PKEY *key, int salt_bytes, struct bytes text,
+                                         struct arena *arena) {
   EVP_MD_CTX *context = EVP_MD_CTX_new();
   EVP_PKEY_CTX *parameters = NULL;
   bool is_ed25519 = EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;

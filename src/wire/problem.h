@@ -57,7 +57,7 @@ void problem_errors_add(struct problem_errors *errors, struct bytes pointer, con
  * only once something is wrong. */
 void problem_errors_repoint(struct problem_errors *errors, size_t from, struct bytes pointer);
 
-const char *problem_code(enum problem problem);   /* "not-found" */
+const char *problem_code(enum problem problem); /* "not-found" */
 const char *problem_title(enum problem problem);
 int problem_status(enum problem problem);
 

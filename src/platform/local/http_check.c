@@ -60,7 +60,8 @@ static const char *check_field(const struct http_header *field, struct counts *c
   return NULL;
 }
 
-static const char *check_framing(const struct counts *counts, bool is_http_1_0, struct http_framing *ret_framing) {
+static const char *check_framing(const struct counts *counts, bool is_http_1_0,
+                                 struct http_framing *ret_framing) {
   *ret_framing = (struct http_framing){.kind = HTTP_BODY_NONE};
   if (counts->codings > 0 && counts->lengths > 0)
     return "Content-Length and Transfer-Encoding exclude each other.";

@@ -78,11 +78,11 @@ bool http_listener_open(struct http_server *server, struct failure *ret_failure)
   const char *wanted = server->settings.address ? server->settings.address : "";
   char host[64], port[8];
   if (!split_address(wanted, host, port))
-    return failure_set(ret_failure, "cannot listen on \"%s\": it must be address:port or [address]:port", wanted);
+    return failure_set(ret_failure, "cannot listen on \"%s\": it must be address:port or [address]:port",
+                       wanted);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
   int result = getaddrinfo(host, port, &hints, &found);
-  if (result != 0)
-    return failure_set(ret_failure, "cannot listen on %s: %s", wanted, gai_strerror(result));
+  if (result != 0) return failure_set(ret_failure, "cannot listen on %s: %s", wanted, gai_strerror(result));
   server->listen_fd = open_socket(found);
   int problem = errno;
   freeaddrinfo(found);

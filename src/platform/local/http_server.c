@@ -33,7 +33,7 @@ void http_server_settings_init(struct http_server_settings *settings) {
       .held_max = 2000,
       .body_bytes_max = 128LL * 1024 * 1024,
       .body_bytes_discarded = 8LL * 1024 * 1024,
-      .header_bytes_max = 12 * 1024,
+      .header_bytes_max = 18 * 1024, /* a token may have 8 KiB; a larger one is answered 401, not 431 */
       .header_timeout_ms = 10000,
       .body_timeout_ms = 30000,
       .idle_timeout_ms = 60000,
@@ -53,7 +53,8 @@ void http_server_wake(struct http_server *server) {
 
 /* libmicrohttpd tells of a bad certificate only here. Later it tells of every broken connection, which
  * is nobody's concern. */
-static void note_message(void *context, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
+static void note_message(void *context, const char *format, va_list values)
+    __attribute__((format(printf, 2, 0)));
 static void note_message(void *context, const char *format, va_list values) {
   struct http_server *server = context;
   if (server->started) return;
@@ -80,16 +81,13 @@ static bool start_daemon(struct http_server *server, struct failure *ret_failure
                    (unsigned)MHD_USE_NO_LISTEN_SOCKET | (unsigned)MHD_USE_ERROR_LOG |
                    (tls ? (unsigned)MHD_USE_TLS : 0U);
   server->daemon = MHD_start_daemon(
-      flags, 0, NULL, NULL, http_call_continue, server,
-      MHD_OPTION_EXTERNAL_LOGGER, note_message, server,
-      MHD_OPTION_URI_LOG_CALLBACK, http_call_begin, server,
-      MHD_OPTION_NOTIFY_COMPLETED, http_call_completed, server,
-      MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, server,
-      MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections_max + 1,
-      MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* ours are absolute */
+      flags, 0, NULL, NULL, http_call_continue, server, MHD_OPTION_EXTERNAL_LOGGER, note_message, server,
+      MHD_OPTION_URI_LOG_CALLBACK, http_call_begin, server, MHD_OPTION_NOTIFY_COMPLETED, http_call_completed,
+      server, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, server, MHD_OPTION_CONNECTION_LIMIT,
+      (unsigned)settings->connections_max + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* ours are absolute */
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, settings->header_bytes_max + POOL_OVERHEAD_BYTES,
-      MHD_OPTION_STRICT_FOR_CLIENT, 1,
-      MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[COUNT_OF(tls_options) - 1], MHD_OPTION_END);
+      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+      tls ? tls_options : &tls_options[COUNT_OF(tls_options) - 1], MHD_OPTION_END);
   if (!server->daemon)
     return failure_set(ret_failure, "cannot start the HTTP server: %s",
                        server->mhd_message[0] ? server->mhd_message : "libmicrohttpd refused");
@@ -113,7 +111,9 @@ static void take_done(struct http_server *server) {
   }
 }
 
-static int64_t sooner(int64_t a_ms, int64_t b_ms) { return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms; }
+static int64_t sooner(int64_t a_ms, int64_t b_ms) {
+  return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
+}
 
 static int64_t time_to_wait(struct http_server *server, int64_t timers_ms) {
   MHD_UNSIGNED_LONG_LONG mhd_ms;
@@ -137,10 +137,11 @@ static void turn(struct http_server *server, int64_t timers_ms) {
   int64_t now_ms = http_now_ms();
   bool accepting = server->listen_fd >= 0 && now_ms >= server->accept_again_ms;
   if (server->listen_fd >= 0 && !accepting) timers_ms = sooner(timers_ms, server->accept_again_ms - now_ms);
-  struct pollfd fds[] = {{.fd = server->epoll_fd, .events = POLLIN},
-                         {.fd = server->wake_fd, .events = POLLIN},
-                         {.fd = accepting ? server->listen_fd : -1, .events = POLLIN},
-                         {.fd = server->lingering.count > 0 ? server->lingering.epoll_fd : -1, .events = POLLIN}};
+  struct pollfd fds[] = {
+      {.fd = server->epoll_fd, .events = POLLIN},
+      {.fd = server->wake_fd, .events = POLLIN},
+      {.fd = accepting ? server->listen_fd : -1, .events = POLLIN},
+      {.fd = server->lingering.count > 0 ? server->lingering.epoll_fd : -1, .events = POLLIN}};
   int ready = poll(fds, COUNT_OF(fds), (int)time_to_wait(server, timers_ms));
   if (ready > 0 && fds[1].revents) {
     uint64_t count;

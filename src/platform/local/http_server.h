@@ -29,19 +29,19 @@ struct http_server_settings {
   const char *address; /* "127.0.0.1:8080", "[::1]:8080", "localhost:0"; port 0 takes a free one */
   struct bytes certificate_pem, key_pem; /* both: HTTPS, TLS 1.2 or later */
 
-  size_t workers;                 /* threads that serve */
-  size_t connections_max;         /* lowered where the process may not have as many descriptors */
-  size_t waiting_max;             /* requests that wait for a worker */
-  int64_t waiting_age_max_ms;     /* the oldest waits longer than this: new ones are refused */
-  size_t waiting_for_keys_max;    /* requests that wait for newer keys */
-  size_t held_max;                /* requests held for an order (Prefer: wait); beyond, answered at once */
-  int64_t body_bytes_max;         /* of all request bodies in memory; one has GATEWAY_BODY_BYTES_MAX */
-  int64_t body_bytes_discarded;   /* read and thrown away of one that is too large, to answer politely */
-  size_t header_bytes_max;        /* of one request; beyond: 431 */
-  int64_t header_timeout_ms;      /* from the connection, or the next request's line, to its header's end */
-  int64_t body_timeout_ms;        /* from the header's end to the body's */
-  int64_t idle_timeout_ms;        /* between two requests of a connection */
-  int64_t answer_timeout_ms;      /* from an answer to its last byte having been taken */
+  size_t workers;               /* threads that serve */
+  size_t connections_max;       /* lowered where the process may not have as many descriptors */
+  size_t waiting_max;           /* requests that wait for a worker */
+  int64_t waiting_age_max_ms;   /* the oldest waits longer than this: new ones are refused */
+  size_t waiting_for_keys_max;  /* requests that wait for newer keys */
+  size_t held_max;              /* requests held for an order (Prefer: wait); beyond, answered at once */
+  int64_t body_bytes_max;       /* of all request bodies in memory; one has GATEWAY_BODY_BYTES_MAX */
+  int64_t body_bytes_discarded; /* read and thrown away of one that is too large, to answer politely */
+  size_t header_bytes_max;      /* of one request; beyond: 431 */
+  int64_t header_timeout_ms;    /* from the connection, or the next request's line, to its header's end */
+  int64_t body_timeout_ms;      /* from the header's end to the body's */
+  int64_t idle_timeout_ms;      /* between two requests of a connection */
+  int64_t answer_timeout_ms;    /* from an answer to its last byte having been taken */
 };
 
 /* The defaults; the caller sets at least the address. */

@@ -10,10 +10,12 @@ struct attack {
 
 /* Each is refused, its connection closed, and the second request never seen. */
 static const struct attack attacks[] = {
-    {"length and coding", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-                          "0\r\n\r\n"},
-    {"coding and length", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
-                          "0\r\n\r\n"},
+    {"length and coding",
+     "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "0\r\n\r\n"},
+    {"coding and length",
+     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
+     "0\r\n\r\n"},
     {"two lengths", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello"},
     {"lengths in one field", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello"},
     {"length with a sign", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"},
@@ -26,19 +28,25 @@ static const struct attack attacks[] = {
     {"two codings", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
     {"identity", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
     {"coding twice",
-     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n0\r\n\r\n"},
     {"coding twice, second other",
      "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n"},
-    {"coding with a parameter", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n"},
-    {"coding with a vertical tab", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n"},
+    {"coding with a parameter",
+     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n"},
+    {"coding with a vertical tab",
+     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n"},
     {"coding in HTTP/1.0", "POST /serve HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
     {"space before the colon", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\nhello"},
     {"space before the coding's colon",
      "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"},
-    {"name with a control character", "POST /serve HTTP/1.1\r\nHost: a\r\n\x01" "A: b\r\n\r\n"},
+    {"name with a control character",
+     "POST /serve HTTP/1.1\r\nHost: a\r\n\x01"
+     "A: b\r\n\r\n"},
     {"folded length", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 5\r\n\r\nhello"},
     {"folded coding", "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
-    {"length folded after its value", "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\t0\r\n\r\nhello"},
+    {"length folded after its value",
+     "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\t0\r\n\r\nhello"},
     {"length in a folded line", "POST /serve HTTP/1.1\r\nHost: a\r\nX: y\r\n Content-Length: 5\r\n\r\nhello"},
     {"no host", "GET /serve HTTP/1.1\r\n\r\n"},
     {"two hosts", "GET /serve HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
@@ -48,7 +56,8 @@ static const struct attack attacks[] = {
     {"negative chunk size",
      "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nab\r\n0\r\n\r\n"},
     {"chunk size too large for 64 bits",
-     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nab\r\n0\r\n\r\n"},
+     "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+     "chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nab\r\n0\r\n\r\n"},
     {"chunk longer than its size",
      "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
     {"space in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"},
@@ -71,8 +80,8 @@ static void test_smuggling(void **state) {
     snprintf(request, sizeof request, "%s%s", attacks[i].request, SMUGGLED);
     int fd = client_connect(server), opened = atomic_load(&fake.opened);
     struct client_answer *answer = client_ask(fd, request);
-    bool refused = answer->status == 0 || answer->status == 400 || answer->status == 413 || answer->status == 501 ||
-                   answer->status == 505;
+    bool refused = answer->status == 0 || answer->status == 400 || answer->status == 413 ||
+                   answer->status == 501 || answer->status == 505;
     if (!refused) fail_msg("%s: %s", attacks[i].name, answer->text);
     if (!drain(fd)) fail_msg("%s: the connection stays open", attacks[i].name);
     if (atomic_load(&fake.opened) != opened) fail_msg("%s: a request was served", attacks[i].name);
@@ -96,7 +105,8 @@ static void test_same_length_twice_is_one(void **state) {
 static int ask_with_header(struct http_server *server, size_t size) {
   char *request = malloc(size + 200);
   assert_non_null(request);
-  int fd = client_connect(server), at = sprintf(request, "GET /now HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ");
+  int fd = client_connect(server),
+      at = sprintf(request, "GET /now HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ");
   memset(request + at, 'x', size);
   strcpy(request + (size_t)at + size, "\r\n\r\n");
   int status = client_ask(fd, request)->status;
@@ -143,10 +153,12 @@ static void test_slow_senders(void **state) {
   assert_in_range(crawl(server, "", &status), 250, 600);
   assert_in_range(crawl(server, "GET /now HTTP/1.1\r\nA: ", &status), 250, 600);
   assert_int_equal(status, 408);
-  assert_in_range(crawl(server, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", &status), 350, 700);
+  assert_in_range(crawl(server, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", &status),
+                  350, 700);
   assert_int_equal(status, 408);
   assert_in_range(
-      crawl(server, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n", &status), 350, 700);
+      crawl(server, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n", &status),
+      350, 700);
   assert_int_equal(status, 408);
   int fd = client_connect(server); /* idle after a request */
   assert_int_equal(client_ask(fd, GET("/now"))->status, 200);
@@ -172,7 +184,8 @@ static void test_slow_reader(void **state) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   char *requests = malloc(40 * 100000);
   assert_non_null(requests);
-  for (size_t i = 0; i < 100000; i++) memcpy(requests + i * 40, "GET /now?xxxxx HTTP/1.1\r\nHost: aaaaa\r\n\r\n", 40);
+  for (size_t i = 0; i < 100000; i++)
+    memcpy(requests + i * 40, "GET /now?xxxxx HTTP/1.1\r\nHost: aaaaa\r\n\r\n", 40);
   (void)client_send(fd, requests, 40 * 100000); /* the kernel may have room for all of it */
   struct pollfd ended = {.fd = fd, .events = 0};
   assert_int_equal(poll(&ended, 1, 10000), 1);
@@ -197,7 +210,8 @@ static void test_connections_beyond_the_limit(void **state) {
   for (int i = 0; i < 15; i++) {
     struct client_answer *answer = client_ask(fds[i], GET("/now"));
     served += answer->status == 200;
-    refused += answer->status == 503 && strstr(answer->text, "Retry-After: 1") && strstr(answer->body, "overloaded");
+    refused +=
+        answer->status == 503 && strstr(answer->text, "Retry-After: 1") && strstr(answer->body, "overloaded");
   }
   assert_int_equal(served, 10);
   assert_int_equal(refused, 5);
@@ -303,10 +317,10 @@ static void test_broken_connections(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_smuggling),     cmocka_unit_test(test_same_length_twice_is_one),
-      cmocka_unit_test(test_header_sizes),  cmocka_unit_test(test_slow_senders),
-      cmocka_unit_test(test_slow_reader),   cmocka_unit_test(test_connections_beyond_the_limit),
-      cmocka_unit_test(test_queue_full),    cmocka_unit_test(test_queue_too_old),
+      cmocka_unit_test(test_smuggling),        cmocka_unit_test(test_same_length_twice_is_one),
+      cmocka_unit_test(test_header_sizes),     cmocka_unit_test(test_slow_senders),
+      cmocka_unit_test(test_slow_reader),      cmocka_unit_test(test_connections_beyond_the_limit),
+      cmocka_unit_test(test_queue_full),       cmocka_unit_test(test_queue_too_old),
       cmocka_unit_test(test_memory_of_bodies), cmocka_unit_test(test_broken_connections)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
 #include "platform/local/http_server_test_tools.h"
 
 static void assert_body(const struct client_answer *answer, const char *body) {
-  if (answer->status != 200 || strcmp(answer->body, body) != 0) fail_msg("%d: %s", answer->status, answer->text);
+  if (answer->status != 200 || strcmp(answer->body, body) != 0)
+    fail_msg("%d: %s", answer->status, answer->text);
 }
 
 /* As the store does: readers see it first, then the server is told. */
@@ -10,7 +11,8 @@ static void make_final(struct http_server *server, const char *name) {
   int count = atomic_load(&fake.final_count);
   make_id(name, fake.final_ids[count]);
   atomic_store(&fake.final_count, count + 1);
-  struct bytes ids[2] = {BYTES("ord_of somebody who waits for nothing"), bytes_from(fake.final_ids[count], ORDER_ID_CHARACTERS)};
+  struct bytes ids[2] = {BYTES("ord_of somebody who waits for nothing"),
+                         bytes_from(fake.final_ids[count], ORDER_ID_CHARACTERS)};
   ids[0].size = ORDER_ID_CHARACTERS;
   http_server_order_final(server, ids, 2);
 }
@@ -131,7 +133,8 @@ static void test_stop_answers_what_waits(void **state) {
   assert_non_null(strstr(answer->text, "Connection: close"));
   assert_true(client_sees_end(held));
   int late = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(stopper.server)),
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)http_server_port(stopper.server)),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   assert_int_equal(connect(late, (struct sockaddr *)&address, sizeof address), -1); /* nobody listens */
   close(late);
@@ -179,7 +182,8 @@ static void *ask_all_the_time(void *context) {
   struct http_server *server = context;
   intptr_t answered = 0;
   for (;;) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(server)),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)http_server_port(server)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -201,7 +205,8 @@ static void test_stop_under_load(void **state) {
   for (int64_t grace_ms = 0; grace_ms <= 2000; grace_ms += 500) {
     struct http_server *server = start_server(NULL);
     pthread_t threads[8];
-    for (int i = 0; i < 8; i++) assert_int_equal(pthread_create(&threads[i], NULL, ask_all_the_time, server), 0);
+    for (int i = 0; i < 8; i++)
+      assert_int_equal(pthread_create(&threads[i], NULL, ask_all_the_time, server), 0);
     pause_ms(150);
     http_server_stop(server, grace_ms);
     for (int i = 0; i < 8; i++) pthread_join(threads[i], NULL);
@@ -225,9 +230,9 @@ static void test_two_servers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_woken_when_final),   cmocka_unit_test(test_answered_when_time_is_over),
-      cmocka_unit_test(test_too_many_held),      cmocka_unit_test(test_no_wake_up_is_lost),
+      cmocka_unit_test(test_woken_when_final),        cmocka_unit_test(test_answered_when_time_is_over),
+      cmocka_unit_test(test_too_many_held),           cmocka_unit_test(test_no_wake_up_is_lost),
       cmocka_unit_test(test_stop_answers_what_waits), cmocka_unit_test(test_stop_cuts_after_the_grace),
-      cmocka_unit_test(test_stop_under_load),    cmocka_unit_test(test_two_servers)};
+      cmocka_unit_test(test_stop_under_load),         cmocka_unit_test(test_two_servers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

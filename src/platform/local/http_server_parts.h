@@ -19,12 +19,12 @@
 #include "wire/problem.h"
 
 enum http_deadline { /* each kind has one duration, so that its list is in the order of deadlines */
-  HTTP_DEADLINE_HEADER,
-  HTTP_DEADLINE_BODY,
-  HTTP_DEADLINE_IDLE,
-  HTTP_DEADLINE_ANSWER,
-  HTTP_DEADLINE_COUNT,
-  HTTP_DEADLINE_NONE = HTTP_DEADLINE_COUNT
+                     HTTP_DEADLINE_HEADER,
+                     HTTP_DEADLINE_BODY,
+                     HTTP_DEADLINE_IDLE,
+                     HTTP_DEADLINE_ANSWER,
+                     HTTP_DEADLINE_COUNT,
+                     HTTP_DEADLINE_NONE = HTTP_DEADLINE_COUNT
 };
 
 struct http_call;
@@ -78,7 +78,7 @@ struct http_call {
   bool hold_woken;
   int64_t hold_due_us;
   char hold_id[ORDER_ID_CHARACTERS]; /* the exchange's own belongs to the gateway */
-  struct http_call *hold_next; /* in its bucket */
+  struct http_call *hold_next;       /* in its bucket */
 };
 
 struct http_calls {
@@ -120,8 +120,8 @@ struct http_queue {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   struct http_calls calls;
-  bool ending; /* threads end once it is empty */
-  atomic_size_t count;          /* copies that the loop may read without the mutex */
+  bool ending;                    /* threads end once it is empty */
+  atomic_size_t count;            /* copies that the loop may read without the mutex */
   atomic_int_least64_t oldest_us; /* when the first one was queued; 0: empty */
 };
 
@@ -160,7 +160,7 @@ struct http_server {
   struct http_connections deadlines[HTTP_DEADLINE_COUNT];
   size_t connection_count, connection_peak;
   int64_t body_bytes;
-  struct http_calls opened;  /* to be queued for a worker after this turn */
+  struct http_calls opened; /* to be queued for a worker after this turn */
   struct http_call *pool;
   size_t pool_count;
   struct http_lingering lingering;

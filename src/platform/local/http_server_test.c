@@ -17,9 +17,12 @@ static void test_get_and_post(void **state) {
   assert_answer(client_ask(fd, GET("/serve/%2F%zz?x")), 200, "GET /serve/%2F%zz?x 0\n");
   assert_answer(client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"), 200,
                 "POST /serve? 5\n");
-  assert_answer(client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), 200, "POST /serve? 0\n");
-  assert_answer(client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n"), 200, "POST /serve? 7\n");
+  assert_answer(client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), 200,
+                "POST /serve? 0\n");
+  assert_answer(client_ask(fd,
+                           "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                           "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n"),
+                200, "POST /serve? 7\n");
   assert_answer(client_ask(fd, "PATCH /now HTTP/1.1\r\nHost: a\r\n\r\n"), 200, "OTHER /now? 0\n");
   assert_answer(client_ask(fd, "GET http://a/now?b HTTP/1.1\r\nHost: a\r\n\r\n"), 200, "GET /now?b 0\n");
   answer = client_ask(fd, "HEAD /serve HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -38,8 +41,9 @@ static void test_pipelining(void **state) {
   (void)state;
   struct http_server *server = start_server(NULL);
   int fd = client_connect(server);
-  client_send_text(fd, GET("/serve?1") GET("/now?2")
-                   "POST /serve?3 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" GET("/serve?4"));
+  client_send_text(
+      fd, GET("/serve?1") GET("/now?2") "POST /serve?3 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" GET(
+              "/serve?4"));
   assert_answer(client_read(fd, true), 200, "GET /serve?1 0\n");
   assert_answer(client_read(fd, true), 200, "GET /now?2 0\n");
   assert_answer(client_read(fd, true), 200, "POST /serve?3 3\n");
@@ -69,12 +73,13 @@ static void test_expect_continue(void **state) {
   (void)state;
   struct http_server *server = start_server(NULL);
   int fd = client_connect(server);
-  struct client_answer *answer = client_ask(
-      fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  struct client_answer *answer =
+      client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   assert_answer(answer, 100, NULL);
   assert_answer(client_ask(fd, "hello"), 200, "POST /serve? 5\n");
   /* too large, and not even asked for */
-  answer = client_ask(fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nExpect: 100-continue\r\n\r\n");
+  answer = client_ask(
+      fd, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nExpect: 100-continue\r\n\r\n");
   assert_answer(answer, 413, NULL);
   assert_true(client_sees_end(fd));
   close(fd);
@@ -86,7 +91,8 @@ static int post_bytes(struct http_server *server, size_t size, bool chunked) {
   int fd = client_connect(server);
   char head[160], *body = calloc(1, size + 1);
   if (chunked)
-    snprintf(head, sizeof head, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", size);
+    snprintf(head, sizeof head, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+             size);
   else
     snprintf(head, sizeof head, "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", size);
   assert_non_null(body);
@@ -120,7 +126,8 @@ static void ask_at_once(size_t count, bool post) {
   for (size_t i = 0; i < count; i++) fds[i] = client_connect(server);
   for (int round = 0; round < 2; round++) {
     for (size_t i = 0; i < count; i++)
-      client_send_text(fds[i], post ? "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" : GET("/now"));
+      client_send_text(
+          fds[i], post ? "POST /serve HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" : GET("/now"));
     for (size_t i = 0; i < count; i++)
       assert_answer(client_read(fds[i], true), 200, post ? "POST /serve? 5\n" : "GET /now? 0\n");
   }
@@ -167,8 +174,8 @@ static void test_addresses(void **state) {
   settings.address = http_server_address(first);
   assert_false(http_server_start(&settings, NULL, &second, &failure));
   assert_non_null(strstr(failure.text, "another program uses it"));
-  static const char *const bad[] = {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", ":80",
-                                    "[]:80", "192.0.2.1:0"};
+  static const char *const bad[] = {"",       "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000",
+                                    "::1:80", ":80",       "[]:80",      "192.0.2.1:0"};
   for (size_t i = 0; i < COUNT_OF(bad); i++) {
     settings.address = bad[i];
     assert_false(http_server_start(&settings, NULL, &second, &failure));
@@ -191,10 +198,13 @@ static void test_addresses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_get_and_post),  cmocka_unit_test(test_pipelining),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_get_and_post),
+                                     cmocka_unit_test(test_pipelining),
                                      cmocka_unit_test(test_answers_without_body),
-                                     cmocka_unit_test(test_expect_continue), cmocka_unit_test(test_body_sizes),
-                                     cmocka_unit_test(test_many_connections), cmocka_unit_test(test_keys),
+                                     cmocka_unit_test(test_expect_continue),
+                                     cmocka_unit_test(test_body_sizes),
+                                     cmocka_unit_test(test_many_connections),
+                                     cmocka_unit_test(test_keys),
                                      cmocka_unit_test(test_addresses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
  *   /slow         the same, while fake.blocked is set it waits
  *   /keys         needs keys until gateway_refresh_keys was called fake.keys_needed times
  *   /hold/<name>  held until fake.final_ids has it (a name is filled up to an id) */
-#ifndef HTTP_SERVER_TEST_TOOLS_H
-#define HTTP_SERVER_TEST_TOOLS_H
+#ifndef PLATFORM_LOCAL_HTTP_SERVER_TEST_TOOLS_H
+#define PLATFORM_LOCAL_HTTP_SERVER_TEST_TOOLS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,8 +65,8 @@ static void fake_answer(struct exchange *exchange, const char *more) {
   const struct http_request *request = &exchange->request;
   exchange->response.status = request->body_too_large ? 413 : 200;
   exchange->response.body =
-      arena_printf(&exchange->arena, "%s %.*s?%.*s %zu%s\n", methods[request->method], BYTES_PRINTF(request->path),
-                   BYTES_PRINTF(request->query), request->body.size, more);
+      arena_printf(&exchange->arena, "%s %.*s?%.*s %zu%s\n", methods[request->method],
+                   BYTES_PRINTF(request->path), BYTES_PRINTF(request->query), request->body.size, more);
   http_response_add(&exchange->response, "Content-Type", BYTES("text/plain"));
 }
 
@@ -80,7 +80,7 @@ enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exch
     return GATEWAY_ANSWERED;
   }
   if (bytes_equal(path, BYTES("/keys")) && atomic_load(&fake.refreshes) < atomic_load(&fake.keys_needed)) {
-    exchange->response = (struct http_response){0};
+    exchange->response = (struct http_response){.status = 401};
     return GATEWAY_NEEDS_KEYS;
   }
   return GATEWAY_SERVE;
@@ -164,7 +164,8 @@ static inline struct http_server *start_server(void (*change)(struct http_server
 }
 
 static inline int client_connect(const struct http_server *server) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(server)),
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)http_server_port(server)),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assert_true(fd >= 0);

@@ -82,8 +82,8 @@ static bool fetch(struct key_source *source, struct failure *ret_failure) {
   struct failure problem = {""};
   struct jwt_keys *keys = NULL;
   text_init(&text, NULL);
-  bool good = source->is_url ? key_fetch_url(source->location, source->settings.timeout_ms, KEY_SOURCE_BYTES_MAX,
-                                             &text, ret_failure)
+  bool good = source->is_url ? key_fetch_url(source->location, source->settings.timeout_ms,
+                                             KEY_SOURCE_BYTES_MAX, &text, ret_failure)
                              : key_fetch_file(source->location, KEY_SOURCE_BYTES_MAX, &text, ret_failure);
   atomic_store(&source->unreachable, !good);
   if (good && !jwt_keys_from_jwks(text_view(&text), &keys, &problem))

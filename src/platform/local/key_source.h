@@ -15,10 +15,10 @@
 enum { KEY_SOURCE_BYTES_MAX = 1024 * 1024 };
 
 struct key_source_settings {
-  const char *location;       /* a path, "https://…", or "http://127.0.0.1…" (also [::1], localhost) */
-  int64_t timeout_ms;         /* of one fetch, from the name's look-up to the last byte */
-  int64_t refresh_pause_ms;   /* at least so long from one attempt to the next */
-  int64_t refresh_age_ms;     /* key_source_refresh_if_old fetches when the last attempt is older */
+  const char *location;     /* a path, "https://…", or "http://127.0.0.1…" (also [::1], localhost) */
+  int64_t timeout_ms;       /* of one fetch, from the name's look-up to the last byte */
+  int64_t refresh_pause_ms; /* at least so long from one attempt to the next */
+  int64_t refresh_age_ms;   /* key_source_refresh_if_old fetches when the last attempt is older */
 };
 
 /* 5 s, 10 s, 10 min. */

@@ -19,12 +19,12 @@
 #include "platform/local/key_source.h"
 
 /* The key and the token of RFC 7515 appendix A.3, and the key of RFC 8037 appendix A.2. */
-#define KEY_A \
+#define KEY_A                                                                                              \
   "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
   "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
 #define KEY_B "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
-#define TOKEN_A                                                                                              \
-  "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb2"  \
+#define TOKEN_A                                                                                             \
+  "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb2" \
   "90Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 
 static void pause_ms(int64_t ms) {
@@ -128,9 +128,16 @@ static void test_bounded_rate(void **state) {
 
 static void test_urls_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"http://example.com/jwks", "http://127.0.0.1@example.com/", "ftp://127.0.0.1/",
-                                    "http://localhost.example.com/", "file:///etc/passwd", "https://", "http://[::2]/",
-                                    "http://128.0.0.1/", "https://u:p@example.com/", "gopher://127.0.0.1/"};
+  static const char *const bad[] = {"http://example.com/jwks",
+                                    "http://127.0.0.1@example.com/",
+                                    "ftp://127.0.0.1/",
+                                    "http://localhost.example.com/",
+                                    "file:///etc/passwd",
+                                    "https://",
+                                    "http://[::2]/",
+                                    "http://128.0.0.1/",
+                                    "https://u:p@example.com/",
+                                    "gopher://127.0.0.1/"};
   static const char *const good[] = {"https://example.com/jwks", "http://127.0.0.1:1/", "http://localhost/x",
                                      "http://[::1]:8080/", "http://127.9.9.9/"};
   struct key_source_settings settings;

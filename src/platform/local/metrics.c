@@ -33,13 +33,16 @@ static void write_queues(const struct metrics_sources *sources, struct text *tex
   struct queue_local_statistics statistics[QUEUE_COUNT];
   char labels[LABELS_BYTES];
   int64_t now_ms = clock_now_ms(sources->clock);
-  prometheus_write_gauge_head(text, "spillway_queue_messages", "Commands that wait in a queue or are being called.");
+  prometheus_write_gauge_head(text, "spillway_queue_messages",
+                              "Commands that wait in a queue or are being called.");
   for (int index = 0; index < QUEUE_COUNT; index++) {
     queue_local_statistics(queue, index, &statistics[index]);
     queue_labels(labels, index);
-    prometheus_write_gauge(text, "spillway_queue_messages", labels, (double)(statistics[index].waiting + statistics[index].leased));
+    prometheus_write_gauge(text, "spillway_queue_messages", labels,
+                           (double)(statistics[index].waiting + statistics[index].leased));
   }
-  prometheus_write_gauge_head(text, "spillway_queue_oldest_age_seconds", "Age of the oldest command that waits in a queue.");
+  prometheus_write_gauge_head(text, "spillway_queue_oldest_age_seconds",
+                              "Age of the oldest command that waits in a queue.");
   for (int index = 0; index < QUEUE_COUNT; index++) {
     int64_t oldest_ms = statistics[index].oldest_created_ms;
     queue_labels(labels, index);
@@ -53,7 +56,8 @@ static void write_services(const struct metrics_sources *sources, struct text *t
   char labels[LABELS_BYTES];
   if (!sources->runner) return;
   runner_statistics(sources->runner, &statistics);
-  prometheus_write_gauge_head(text, "spillway_circuit_state", "0: closed, calls go out. 1: half open, one is tried. 2: open, none.");
+  prometheus_write_gauge_head(text, "spillway_circuit_state",
+                              "0: closed, calls go out. 1: half open, one is tried. 2: open, none.");
   for (int service = 0; service < SERVICE_COUNT; service++) {
     snprintf(labels, sizeof labels, "service=\"%s\"", service_names[service]);
     prometheus_write_gauge(text, "spillway_circuit_state", labels, (double)statistics.circuit[service]);

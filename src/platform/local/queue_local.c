@@ -30,7 +30,8 @@ static void lease(struct lane *lane, struct queue_item *item, struct message *re
                                   .attempts = item->attempts,
                                   .handle = item->number};
   order_id_from_blob(item->order_id, ret_message->order_id);
-  if (item->note) strcpy(ret_message->note, item->note); /* its size was checked when it came in */
+  /* Its size was checked when it came in. */
+  if (item->note) memcpy(ret_message->note, item->note, strlen(item->note) + 1);
 }
 
 static size_t take_due(struct lane *lane, int64_t now_ms, size_t most, struct message *ret_messages) {

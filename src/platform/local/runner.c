@@ -43,7 +43,9 @@ struct runner {
 };
 
 static int64_t now_ms(const struct runner *runner) { return clock_now_ms(runner->options.functions->clock); }
-static int64_t now_us(const struct runner *runner) { return clock_monotonic_us(runner->options.functions->clock); }
+static int64_t now_us(const struct runner *runner) {
+  return clock_monotonic_us(runner->options.functions->clock);
+}
 
 /* --- ended attempts --- */
 
@@ -60,18 +62,22 @@ static void note_circuit(struct runner *runner, const struct flight *flight) {
   else
     circuit_succeeded(circuit);
   if (circuit->state == before) return;
-  log_event(circuit->state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO, circuit->state == CIRCUIT_OPEN ? "circuit_opened" : "circuit_closed",
+  log_event(circuit->state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
+            circuit->state == CIRCUIT_OPEN ? "circuit_opened" : "circuit_closed",
             LOG_STRING("service", service_names[flight->service]), LOG_TEXT("failure", flight->answer.failure),
             LOG_INT("status", flight->answer.status));
 }
 
 static void log_call(const struct flight *flight) {
   const struct call_attempt *attempt = &flight->attempt;
-  if (attempt->result.settlement == SETTLE_ACK && !is_trouble(&flight->answer)) return;
-  log_event(LOG_WARN, "call_failed", LOG_TEXT("order", bytes_from(attempt->message.order_id, ORDER_ID_CHARACTERS)),
-            LOG_STRING("command", command_rules[attempt->message.slot].name), LOG_STRING("outcome", attempt->outcome),
-            LOG_INT("attempt", attempt->message.attempts + 1), LOG_INT("status", flight->answer.status),
-            LOG_TEXT("failure", flight->answer.failure), LOG_INT("retry_in_ms", attempt->result.delay_ms),
+  bool refused = flight->answer.status == 409 || flight->answer.status == 422;
+  if (strcmp(attempt->outcome, "done") == 0 || strcmp(attempt->outcome, "pending") == 0) return;
+  log_event(refused ? LOG_INFO : LOG_WARN, refused ? "call_refused" : "call_failed",
+            LOG_TEXT("order", bytes_from(attempt->message.order_id, ORDER_ID_CHARACTERS)),
+            LOG_STRING("command", command_rules[attempt->message.slot].name),
+            LOG_STRING("outcome", attempt->outcome), LOG_INT("attempt", attempt->message.attempts + 1),
+            LOG_INT("status", flight->answer.status), LOG_TEXT("failure", flight->answer.failure),
+            LOG_INT("retry_in_ms", attempt->result.delay_ms),
             LOG_TEXT("trace", trace_id(attempt->request.traceparent)));
 }
 
@@ -165,7 +171,8 @@ static size_t receive_lane(struct runner *runner, enum service service, struct m
   refill_rate(runner, service);
   for (int i = 0; i < CHANNEL_COUNT; i++) {
     int channel = (lane->turn + i) % CHANNEL_COUNT, index = queue_index(service, channel);
-    size_t got = queue_local_receive_expired(runner->options.queue, index, at_ms, most - count, messages + count);
+    size_t got =
+        queue_local_receive_expired(runner->options.queue, index, at_ms, most - count, messages + count);
     int64_t room = room_of(runner, service, channel, allowance);
     if (room > (int64_t)(most - count - got)) room = (int64_t)(most - count - got);
     if (room > 0) {
@@ -188,7 +195,8 @@ static size_t begin_due(struct runner *runner) {
   struct message_result results[BATCH_MAX];
   size_t count = 0, settled_count = 0;
   for (size_t service = 0; service < SERVICE_COUNT; service++)
-    count += receive_lane(runner, (enum service)service, messages + count, (BATCH_MAX - count) / (SERVICE_COUNT - service));
+    count += receive_lane(runner, (enum service)service, messages + count,
+                          (BATCH_MAX - count) / (SERVICE_COUNT - service));
   if (count == 0) return 0;
   struct call_attempt *attempts = calloc(count, sizeof *attempts);
   if (!attempts) panic("out of memory");
@@ -220,10 +228,12 @@ static int64_t until_next_ms(struct runner *runner) {
     int64_t allowance = circuit_allowance(&lane->circuit, runner->options.limits[service].concurrency, at_ms);
     int64_t rate = runner->options.limits[service].rate;
     for (int channel = 0; channel < CHANNEL_COUNT; channel++) {
-      int64_t due_ms = queue_local_next_due_of(runner->options.queue, queue_index((enum service)service, channel));
+      int64_t due_ms =
+          queue_local_next_due_of(runner->options.queue, queue_index((enum service)service, channel));
       if (due_ms == INT64_MAX) continue;
       int64_t left_ms = due_ms - at_ms;
-      if (allowance == 0 && lane->circuit.open_until_ms - at_ms > left_ms) left_ms = lane->circuit.open_until_ms - at_ms;
+      if (allowance == 0 && lane->circuit.open_until_ms - at_ms > left_ms)
+        left_ms = lane->circuit.open_until_ms - at_ms;
       if (allowance > 0 && room_of(runner, (enum service)service, channel, allowance) == 0) {
         if (lane->rate_tokens >= 1.0) continue; /* an answer will make room, and end the wait */
         int64_t token_ms = rate > 0 ? 1000 / rate + 1 : 1;
@@ -260,7 +270,8 @@ static void *run(void *context) {
   return NULL;
 }
 
-bool runner_start(const struct runner_options *options, struct runner **ret_runner, struct failure *ret_failure) {
+bool runner_start(const struct runner_options *options, struct runner **ret_runner,
+                  struct failure *ret_failure) {
   struct runner *runner = calloc(1, sizeof *runner);
   if (!runner) panic("out of memory");
   runner->options = *options;

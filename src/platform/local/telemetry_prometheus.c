@@ -21,7 +21,7 @@ static const struct {
 static const struct {
   const char *a, *b;
 } label_names[METRIC_COUNT] = {
-    [METRIC_REQUESTS] = {"route", "status"},  [METRIC_ACCEPT_SECONDS] = {"result", NULL},
+    [METRIC_REQUESTS] = {"route", "status"},   [METRIC_ACCEPT_SECONDS] = {"result", NULL},
     [METRIC_CALL_SECONDS] = {"command", NULL}, [METRIC_CALLS] = {"command", "outcome"},
     [METRIC_RETRIES] = {"service", NULL},      [METRIC_TRANSITIONS] = {"status", NULL},
     [METRIC_OVERLOADS] = {"cause", NULL},
@@ -55,10 +55,12 @@ static const double *bounds_of(enum telemetry_metric metric, size_t *ret_count) 
 static bool same_label(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* Labels come from small fixed sets, so a search is short and the table can't fill up. */
-static struct series *find(struct telemetry_prometheus *all, enum telemetry_metric metric, const char *a, const char *b) {
+static struct series *find(struct telemetry_prometheus *all, enum telemetry_metric metric, const char *a,
+                           const char *b) {
   for (size_t i = 0; i < all->count; i++) {
     struct series *series = &all->series[i];
-    if (series->metric == metric && same_label(series->label_a, a) && same_label(series->label_b, b)) return series;
+    if (series->metric == metric && same_label(series->label_a, a) && same_label(series->label_b, b))
+      return series;
   }
   ensure(all->count < SERIES_MAX);
   struct series *series = &all->series[all->count++];
@@ -66,14 +68,16 @@ static struct series *find(struct telemetry_prometheus *all, enum telemetry_metr
   return series;
 }
 
-static void count(struct telemetry *telemetry, enum telemetry_metric metric, const char *a, const char *b, uint64_t by) {
+static void count(struct telemetry *telemetry, enum telemetry_metric metric, const char *a, const char *b,
+                  uint64_t by) {
   struct telemetry_prometheus *all = (struct telemetry_prometheus *)telemetry;
   pthread_mutex_lock(&all->mutex);
   find(all, metric, a, b)->count += by;
   pthread_mutex_unlock(&all->mutex);
 }
 
-static void observe(struct telemetry *telemetry, enum telemetry_metric metric, const char *label, double value) {
+static void observe(struct telemetry *telemetry, enum telemetry_metric metric, const char *label,
+                    double value) {
   struct telemetry_prometheus *all = (struct telemetry_prometheus *)telemetry;
   size_t bound_count, bucket = 0;
   const double *bounds = bounds_of(metric, &bound_count);

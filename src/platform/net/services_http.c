@@ -86,9 +86,11 @@ static void add_header(struct transfer *transfer, const char *name, struct bytes
   transfer->headers = longer;
 }
 
-static void set_headers(struct services_http *client, struct transfer *transfer, const struct service_call *call) {
+static void set_headers(struct services_http *client, struct transfer *transfer,
+                        const struct service_call *call) {
   struct bytes token = client->options.services[call->service].token;
-  if (token.size) add_header(transfer, "Authorization", arena_printf(transfer->arena, "Bearer %.*s", BYTES_PRINTF(token)));
+  if (token.size)
+    add_header(transfer, "Authorization", arena_printf(transfer->arena, "Bearer %.*s", BYTES_PRINTF(token)));
   add_header(transfer, "Accept", BYTES("application/json"));
   add_header(transfer, "traceparent", call->traceparent);
   if (call->is_lookup) return;
@@ -100,9 +102,11 @@ static void set_headers(struct services_http *client, struct transfer *transfer,
   transfer->headers = longer;
 }
 
-static void set_options(struct services_http *client, struct transfer *transfer, const struct service_call *call) {
+static void set_options(struct services_http *client, struct transfer *transfer,
+                        const struct service_call *call) {
   CURL *easy = transfer->easy;
-  struct bytes url = arena_printf(transfer->arena, "%s%.*s", client->options.services[call->service].url, BYTES_PRINTF(call->path));
+  struct bytes url = arena_printf(transfer->arena, "%s%.*s", client->options.services[call->service].url,
+                                  BYTES_PRINTF(call->path));
   int64_t timeout_ms = client->options.services[call->service].timeout_ms;
   bool alone = client->options.services[call->service].resend_is_harmful;
   curl_easy_setopt(easy, CURLOPT_URL, url.data);
@@ -113,7 +117,8 @@ static void set_options(struct services_http *client, struct transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "spillway/" SPILLWAY_VERSION);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   (long)(timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -126,7 +131,8 @@ static void set_options(struct services_http *client, struct transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.size);
 }
 
-void services_http_start(struct services_http *client, const struct service_call *call, struct arena *arena, void *tag) {
+void services_http_start(struct services_http *client, const struct service_call *call, struct arena *arena,
+                         void *tag) {
   struct transfer *transfer = take_transfer(client);
   transfer->arena = arena;
   transfer->tag = tag;
@@ -170,7 +176,8 @@ static void read_answer(struct transfer *transfer, CURLcode code) {
   }
   /* request_size counts all that went out, also on a reused connection that broke and was replaced. */
   if (sent_bytes == 0) answer->transport = TRANSPORT_NOT_SENT;
-  answer->failure = transfer->too_large ? BYTES("the answer is larger than 64 KiB") : bytes_of(curl_easy_strerror(code));
+  answer->failure =
+      transfer->too_large ? BYTES("the answer is larger than 64 KiB") : bytes_of(curl_easy_strerror(code));
 }
 
 static void collect_ended(struct services_http *client) {
@@ -193,8 +200,8 @@ static void collect_ended(struct services_http *client) {
   }
 }
 
-size_t services_http_poll(struct services_http *client, int64_t timeout_ms, struct services_http_answered *ret_answered,
-                          size_t most) {
+size_t services_http_poll(struct services_http *client, int64_t timeout_ms,
+                          struct services_http_answered *ret_answered, size_t most) {
   int running;
   size_t count = 0;
   curl_multi_perform(client->multi, &running);
@@ -216,8 +223,8 @@ size_t services_http_poll(struct services_http *client, int64_t timeout_ms, stru
 
 void services_http_wake(struct services_http *client) { curl_multi_wakeup(client->multi); }
 
-static void call_all(struct services *services, const struct service_call *calls, size_t count, struct arena *arena,
-                     struct service_answer *ret_answers) {
+static void call_all(struct services *services, const struct service_call *calls, size_t count,
+                     struct arena *arena, struct service_answer *ret_answers) {
   struct services_http *client = (struct services_http *)services;
   struct services_http_answered answered[64];
   for (size_t i = 0; i < count; i++) services_http_start(client, &calls[i], arena, &ret_answers[i]);
@@ -231,7 +238,8 @@ static void call_all(struct services *services, const struct service_call *calls
 bool services_http_open(const struct services_http_options *options, struct services_http **ret_client,
                         struct failure *ret_failure) {
   static const struct services_operations operations = {.call = call_all};
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return failure_set(ret_failure, "libcurl could not be started");
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    return failure_set(ret_failure, "libcurl could not be started");
   struct services_http *client = calloc(1, sizeof *client);
   if (!client || !(client->multi = curl_multi_init())) panic("out of memory");
   client->port.operations = &operations;
@@ -253,4 +261,6 @@ void services_http_close(struct services_http *client) {
   free(client);
 }
 
-struct services *services_http_port(struct services_http *client) { return &client->port; }
+struct services *services_http_port(struct services_http *client) {
+  return &client->port;
+}

@@ -36,7 +36,8 @@ void services_http_close(struct services_http *client);
 struct services *services_http_port(struct services_http *client);
 
 /* Begins a call; the answer will live in `arena`. */
-void services_http_start(struct services_http *client, const struct service_call *call, struct arena *arena, void *tag);
+void services_http_start(struct services_http *client, const struct service_call *call, struct arena *arena,
+                         void *tag);
 
 struct services_http_answered {
   void *tag;
@@ -45,8 +46,8 @@ struct services_http_answered {
 
 /* Waits up to `timeout_ms` for an answer, a wake or a network event, and gives the answers that have
  * come, at most `most`. */
-size_t services_http_poll(struct services_http *client, int64_t timeout_ms, struct services_http_answered *ret_answered,
-                          size_t most);
+size_t services_http_poll(struct services_http *client, int64_t timeout_ms,
+                          struct services_http_answered *ret_answered, size_t most);
 
 /* Ends the wait of a poll; from any thread. */
 void services_http_wake(struct services_http *client);
