@@ -18,7 +18,8 @@ struct flight {
   struct call_attempt attempt;
   struct service_answer answer;
   enum service service;
-  struct flight *next; /* in the list of those to be finished */
+  struct flight *next;              /* in the list of those to be finished */
+  struct flight *newer, **to_newer; /* in the list of all */
 };
 
 struct lane {
@@ -36,7 +37,8 @@ struct runner {
   atomic_bool stopping;
   _Atomic int64_t stop_at_us;
   struct lane lanes[SERVICE_COUNT];
-  struct flight *ended; /* to be finished */
+  struct flight *ended;   /* to be finished */
+  struct flight *flights; /* all */
   size_t under_way;
   pthread_mutex_t mutex; /* of the statistics */
   struct runner_statistics statistics;
@@ -98,6 +100,8 @@ static void land(struct runner *runner, struct flight *flight) {
   lane->under_way--;
   lane->under_way_of[flight->attempt.message.queue % CHANNEL_COUNT]--;
   runner->under_way--;
+  *flight->to_newer = flight->newer;
+  if (flight->newer) flight->newer->to_newer = flight->to_newer;
   call_attempt_release(&flight->attempt);
   free(flight);
 }
@@ -189,6 +193,18 @@ static size_t receive_lane(struct runner *runner, enum service service, struct m
   return count;
 }
 
+static struct flight *take_off(struct runner *runner, const struct call_attempt *attempt) {
+  struct flight *flight = calloc(1, sizeof *flight);
+  if (!flight) panic("out of memory");
+  flight->attempt = *attempt;
+  flight->service = command_service(attempt->message.slot);
+  flight->newer = runner->flights;
+  flight->to_newer = &runner->flights;
+  if (runner->flights) runner->flights->to_newer = &flight->newer;
+  runner->flights = flight;
+  return flight;
+}
+
 /* Begins what has become due; gives how many messages were taken. */
 static size_t begin_due(struct runner *runner) {
   struct message messages[BATCH_MAX], settled[BATCH_MAX];
@@ -202,10 +218,7 @@ static size_t begin_due(struct runner *runner) {
   if (!attempts) panic("out of memory");
   call_begin(runner->options.functions, messages, count, attempts);
   for (size_t i = 0; i < count; i++) {
-    struct flight *flight = calloc(1, sizeof *flight);
-    if (!flight) panic("out of memory");
-    flight->attempt = attempts[i];
-    flight->service = command_service(messages[i].slot);
+    struct flight *flight = take_off(runner, &attempts[i]);
     if (attempts[i].send) {
       services_http_start(runner->client, &flight->attempt.request, &flight->attempt.arena, flight);
       continue;
@@ -301,6 +314,7 @@ void runner_stop(struct runner *runner, int64_t grace_ms) {
   services_http_wake(runner->client);
   pthread_join(runner->thread, NULL);
   services_http_close(runner->client);
+  while (runner->flights) land(runner, runner->flights);
   pthread_mutex_destroy(&runner->mutex);
   free(runner);
 }

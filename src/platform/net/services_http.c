@@ -11,7 +11,8 @@
 enum { CONNECT_TIMEOUT_MS = 5000, IDLE_TRANSFERS_MAX = 256 };
 
 struct transfer {
-  struct transfer *next; /* in the list of idle or of ended ones */
+  struct transfer *next;              /* in the list of idle or of ended ones */
+  struct transfer *newer, **to_newer; /* in the list of those under way */
   CURL *easy;
   struct curl_slist *headers;
   struct text body;
@@ -25,7 +26,7 @@ struct services_http {
   struct services port;
   struct services_http_options options;
   CURLM *multi;
-  struct transfer *idle, *ended_first, *ended_last;
+  struct transfer *idle, *ended_first, *ended_last, *under_way;
   size_t idle_count;
 };
 
@@ -138,6 +139,10 @@ void services_http_start(struct services_http *client, const struct service_call
   transfer->tag = tag;
   set_headers(client, transfer, call);
   set_options(client, transfer, call);
+  transfer->newer = client->under_way;
+  transfer->to_newer = &client->under_way;
+  if (client->under_way) client->under_way->to_newer = &transfer->newer;
+  client->under_way = transfer;
   ensure(curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK);
 }
 
@@ -180,6 +185,12 @@ static void read_answer(struct transfer *transfer, CURLcode code) {
       transfer->too_large ? BYTES("the answer is larger than 64 KiB") : bytes_of(curl_easy_strerror(code));
 }
 
+static void no_longer_under_way(struct services_http *client, struct transfer *transfer) {
+  curl_multi_remove_handle(client->multi, transfer->easy);
+  *transfer->to_newer = transfer->newer;
+  if (transfer->newer) transfer->newer->to_newer = transfer->to_newer;
+}
+
 static void collect_ended(struct services_http *client) {
   int left;
   for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));) {
@@ -190,7 +201,7 @@ static void collect_ended(struct services_http *client) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct transfer *transfer = (struct transfer *)(void *)private;
     read_answer(transfer, code);
-    curl_multi_remove_handle(client->multi, easy);
+    no_longer_under_way(client, transfer);
     transfer->next = NULL;
     if (client->ended_last)
       client->ended_last->next = transfer;
@@ -251,12 +262,22 @@ bool services_http_open(const struct services_http_options *options, struct serv
   return true;
 }
 
-void services_http_close(struct services_http *client) {
-  while (client->idle) {
-    struct transfer *transfer = client->idle;
-    client->idle = transfer->next;
+static void free_all(struct transfer *first) {
+  while (first) {
+    struct transfer *transfer = first;
+    first = transfer->next;
     free_transfer(transfer);
   }
+}
+
+void services_http_close(struct services_http *client) {
+  while (client->under_way) {
+    struct transfer *transfer = client->under_way;
+    no_longer_under_way(client, transfer);
+    free_transfer(transfer);
+  }
+  free_all(client->idle);
+  free_all(client->ended_first);
   curl_multi_cleanup(client->multi);
   free(client);
 }
