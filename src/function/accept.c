@@ -17,11 +17,14 @@ static void refuse(struct accepting *accepting, enum problem problem, const char
 
 /* The payment gateway's word that the money was taken, for this order's customer, payment, amount
  * and currency (contract section 5, "Payment receipts"). */
-static const char *receipt_fault(const struct accept_request *request, const struct order_content *content) {
+static const char *receipt_fault(const struct accept_request *request, const struct order_content *content,
+                                 bool *ret_key_unknown) {
   struct json *claims;
   if (!request->receipts_expected || !content->payment) return NULL;
-  if (jwt_verify(request->receipt_keys, content->payment->receipt, request->arena, &claims) != JWT_VALID)
-    return "the receipt's signature is not the payment gateway's";
+  enum jwt_status status =
+      jwt_verify(request->receipt_keys, content->payment->receipt, request->arena, &claims);
+  *ret_key_unknown = status == JWT_UNKNOWN_KEY;
+  if (status != JWT_VALID) return "the receipt's signature is not the payment gateway's";
   if (!bytes_equal(json_member_text(claims, "sub"), request->customer))
     return "the receipt is another customer's";
   if (!bytes_equal(json_member_text(claims, "reference"), content->payment->reference))
@@ -56,7 +59,7 @@ static struct order *read_order(struct accepting *accepting, struct bytes id_sec
     refuse(accepting, PROBLEM_INVALID_ORDER, "the members listed in errors must be mended");
     return NULL;
   }
-  const char *fault = receipt_fault(request, &order->content);
+  const char *fault = receipt_fault(request, &order->content, &reply->receipt_key_unknown);
   if (fault) {
     refuse(accepting, PROBLEM_PAYMENT_NOT_PROVEN, fault);
     return NULL;

@@ -21,6 +21,7 @@ struct accept_reply {
   enum problem problem; /* PROBLEM_NONE: accepted (or replayed) */
   struct bytes detail;
   struct problem_errors errors;
+  bool receipt_key_unknown; /* payment-not-proven: newer keys may prove it */
   bool replayed;
   const struct order *order; /* accepted: with id, content and created_ms as first accepted */
   struct bytes holder_id;    /* payment-already-used: the order that has it, where it is the caller's own */

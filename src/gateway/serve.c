@@ -30,27 +30,47 @@ static void answer_refused(struct exchange *exchange, const struct accept_reply 
   log_served(exchange, "order_refused", (struct bytes){NULL, 0}, problem_code(reply->problem));
 }
 
-void serve_create(struct gateway *gateway, struct exchange **exchanges, size_t count) {
+static void accept_with_receipt_keys(struct gateway *gateway, struct accept_request *requests, size_t count,
+                                     struct accept_reply *ret_replies) {
   const struct gateway_keys *receipts = &gateway->config.receipt_keys;
   uint64_t generation;
   void *hold = NULL;
+  const struct jwt_keys *keys =
+      receipts->context ? receipts->acquire(receipts->context, &generation, &hold) : NULL;
+  for (size_t i = 0; i < count; i++) requests[i].receipt_keys = keys;
+  accept_run(gateway->config.functions, requests, count, ret_replies);
+  if (keys) receipts->release(hold);
+}
+
+/* Receipts signed with a key that is not known yet are judged once more with newer keys, which are
+ * fetched at a bounded rate (that is the source's concern). */
+static void accept_again_with_newer_keys(struct gateway *gateway, struct accept_request *requests, size_t count,
+                                         struct accept_reply *replies) {
+  const struct gateway_keys *receipts = &gateway->config.receipt_keys;
+  bool refreshed = false;
+  for (size_t i = 0; i < count; i++) {
+    if (!replies[i].receipt_key_unknown || !receipts->refresh) continue;
+    if (!refreshed) receipts->refresh(receipts->context);
+    refreshed = true;
+    accept_with_receipt_keys(gateway, &requests[i], 1, &replies[i]);
+  }
+}
+
+void serve_create(struct gateway *gateway, struct exchange **exchanges, size_t count) {
   struct arena arena;
   arena_init(&arena);
   struct accept_request *requests = ARENA_ARRAY(&arena, count, struct accept_request);
   struct accept_reply *replies = ARENA_ARRAY(&arena, count, struct accept_reply);
-  const struct jwt_keys *keys =
-      receipts->context ? receipts->acquire(receipts->context, &generation, &hold) : NULL;
   for (size_t i = 0; i < count; i++)
     requests[i] = (struct accept_request){.customer = exchanges[i]->customer,
                                           .idempotency_key = exchanges[i]->idempotency_key,
                                           .body = exchanges[i]->request.body,
                                           .traceparent = bytes_of(exchanges[i]->traceparent),
                                           .may_write_wholesale = exchanges[i]->may_write_wholesale,
-                                          .receipts_expected = receipts->context != NULL,
-                                          .receipt_keys = keys,
+                                          .receipts_expected = gateway->config.receipt_keys.context != NULL,
                                           .arena = &exchanges[i]->arena};
-  accept_run(gateway->config.functions, requests, count, replies);
-  if (keys) receipts->release(hold);
+  accept_with_receipt_keys(gateway, requests, count, replies);
+  accept_again_with_newer_keys(gateway, requests, count, replies);
   for (size_t i = 0; i < count; i++) {
     if (replies[i].problem == PROBLEM_NONE)
       answer_accepted(exchanges[i], &replies[i]);

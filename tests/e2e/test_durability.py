@@ -228,6 +228,10 @@ def test_a_full_disk_is_answered_503_and_recovers_by_itself(server, services, sm
             break
     assert codes[-3:] == [503] * 3 and response.json()["code"] == "overloaded" and response.headers["Retry-After"]
     assert ada.get(kept[0]).status_code == 200
+    backend.kill()
+    backend = backend.restarted()  # a start needs no space either
+    ada = Client(backend)
+    assert ada.create().status_code == 503 and ada.get(kept[0]).status_code == 200
     filler.unlink()
     wait_until(lambda: ada.create().status_code == 202)
     for id in kept + acknowledged:

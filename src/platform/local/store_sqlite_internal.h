@@ -112,6 +112,7 @@ struct writer {
   sqlite3_stmt *statements[WRITER_STATEMENT_COUNT];
   struct arena arena; /* of one transaction */
   struct totals totals, stored_totals;
+  int64_t start_to_write; /* the number of this start, until a transaction has written it; then 0 */
   int64_t next_number;
   int wal_pages, checkpoint_at_pages;
   int64_t flush_at_us; /* monotonic */

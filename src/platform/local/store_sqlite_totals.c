@@ -30,6 +30,10 @@ static int write_total(struct writer *writer, const char *name, int64_t value) {
 }
 
 int totals_write(struct writer *writer) {
+  if (writer->start_to_write != 0) {
+    int code = write_total(writer, "starts", writer->start_to_write);
+    if (code != SQLITE_OK) return code;
+  }
   for (int i = 0; i < TOTAL_COUNT; i++) {
     int64_t value = *total_at(&writer->totals, i);
     if (value == *total_at(&writer->stored_totals, i)) continue;
@@ -59,9 +63,11 @@ bool totals_load(struct writer *writer) {
     if (!read_total(writer->db, name, total_at(&writer->totals, i))) return false;
   }
   writer->stored_totals = writer->published = writer->totals;
-  /* Messages are numbered without a look at those there are: each start has its own range. */
+  /* Messages are numbered without a look at those there are: each start has its own range, taken with
+   * the first transaction that succeeds, so that a start itself writes nothing (a disk may be full). */
   int64_t starts;
   if (!read_total(writer->db, "starts", &starts)) return false;
   writer->next_number = (starts + 1) << 40;
-  return write_total(writer, "starts", starts + 1) == SQLITE_OK;
+  writer->start_to_write = starts + 1;
+  return true;
 }

@@ -138,6 +138,7 @@ static void run_transaction(struct store_sqlite *store, const struct batch *batc
   transaction->code = batch->broken ? SQLITE_READONLY : write_batch(store, batch, transaction);
   if (transaction->code == SQLITE_OK) {
     writer->stored_totals = writer->totals;
+    writer->start_to_write = 0;
     if (store->telemetry && batch->count > 0) {
       telemetry_observe(store->telemetry, METRIC_COMMIT_BATCH, NULL, (double)batch->count);
       telemetry_observe(store->telemetry, METRIC_COMMIT_SECONDS, NULL,
