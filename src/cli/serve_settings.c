@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+#include "cli/secret.h"
+#include "order/step.h"
+#include "wire/jwt.h"
+
 static const char *const idempotency_names[] = {"key", "lookup", "none", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
@@ -268,6 +272,32 @@ static const char *without_slash(const char *url) {
   return copy ? copy : url;
 }
 
+/* A file that is named must be there now, and whole: better told at the start than with the first order. */
+static bool check_file(const char *option, const char *path, size_t least_bytes) {
+  struct arena arena;
+  struct bytes content;
+  struct failure failure;
+  if (!path) return true;
+  arena_init(&arena);
+  bool good = secret_read(path, least_bytes, &arena, &content, &failure);
+  if (!good) fprintf(stderr, "spillway serve: --%s: %s\n", option, failure.text);
+  arena_release(&arena);
+  return good;
+}
+
+static bool check_files(const struct serve_settings *settings) {
+  bool good = check_file("jwt-secret-file", settings->jwt_secret_file, JWT_SECRET_BYTES_MIN);
+  good &= check_file("id-secret-file", settings->id_secret_file, JWT_SECRET_BYTES_MIN);
+  good &= check_file("tls-certificate-file", settings->tls_certificate_file, 1);
+  good &= check_file("tls-key-file", settings->tls_key_file, 1);
+  for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    char option[40];
+    snprintf(option, sizeof option, "%s-token-file", service_names[i]);
+    good &= check_file(option, settings->services[i].token_file, 1);
+  }
+  return good;
+}
+
 enum options_result serve_settings_read(int argument_count, char **arguments,
                                         struct serve_settings *ret_settings) {
   struct serve_settings *settings = ret_settings;
@@ -282,6 +312,7 @@ enum options_result serve_settings_read(int argument_count, char **arguments,
     good = complain("--tls-certificate-file and --tls-key-file go together: give both or neither");
   if (settings->retry_first_ms > settings->retry_max_ms)
     good = complain("--retry-first must not be longer than --retry-max");
+  good &= check_files(settings);
   settings->public_url = without_slash(settings->public_url);
   for (size_t i = 0; i < SERVICE_COUNT; i++)
     settings->services[i].url = without_slash(settings->services[i].url);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "order/order.h"
 #include "wire/http.h"
+#include "wire/problem.h"
 
 enum { GATEWAY_BODY_BYTES_MAX = 256 * 1024, GATEWAY_TRACEPARENT_CHARACTERS = 55 };
 
@@ -60,6 +61,10 @@ void gateway_refresh_keys(struct gateway *gateway);
 
 /* Makes the answer a 503 overloaded with Retry-After; `cause` is a static word for the metrics. */
 void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange, const char *cause);
+/* Makes the answer this problem, for what the server refuses before it is a request: broken framing, a
+ * header that is too large. */
+void gateway_refuse_framing(struct gateway *gateway, struct exchange *exchange, enum problem problem,
+                            const char *detail);
 /* Counts and times the answer; the server calls it once, just before it sends. */
 void gateway_account(struct gateway *gateway, const struct exchange *exchange);
 

@@ -167,12 +167,12 @@ static bool body_is_acceptable(struct exchange *exchange) {
 /* The token in a callback's URL is its only credential: no store is asked before it is checked. */
 static bool callback_is_genuine(struct gateway *gateway, struct exchange *exchange) {
   struct http_parameter *parameters;
-  size_t count;
+  size_t count = 0;
   struct bytes token = {NULL, 0};
   if (exchange->route->id != ROUTE_CALLBACK) return true;
-  if (http_query_parse(exchange->request.query, &exchange->arena, &parameters, &count) && count == 1 &&
-      bytes_equal_string(parameters[0].name, "token"))
-    token = parameters[0].value;
+  if (!http_query_parse(exchange->request.query, &exchange->arena, &parameters, &count)) count = 0;
+  for (size_t i = 0; i < count && token.size == 0; i++)
+    if (bytes_equal_string(parameters[i].name, "token")) token = parameters[i].value;
   const struct function_context *functions = gateway->config.functions;
   if (callback_token_check(functions->id_secret, exchange->parameters[0], exchange->parameters[1], token,
                            clock_now_ms(functions->clock), &exchange->arena))
@@ -183,9 +183,13 @@ static bool callback_is_genuine(struct gateway *gateway, struct exchange *exchan
 
 static bool query_is_acceptable(struct exchange *exchange) {
   enum route_id id = exchange->route->id;
-  if (id == ROUTE_LIST || id == ROUTE_ATTENTION || id == ROUTE_CALLBACK || exchange->request.query.size == 0)
-    return true;
-  answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, "this resource takes no query parameters");
+  if (id == ROUTE_LIST || id == ROUTE_ATTENTION || exchange->request.query.size == 0) return true;
+  /* A callback has its token, and nothing else. */
+  bool one = bytes_find(exchange->request.query, '&', 0) == exchange->request.query.size;
+  if (id == ROUTE_CALLBACK && one) return true;
+  answer_problem(exchange, PROBLEM_MALFORMED_REQUEST,
+                 id == ROUTE_CALLBACK ? "a callback takes one query parameter, token"
+                                      : "this resource takes no query parameters");
   return false;
 }
 
@@ -207,7 +211,7 @@ static enum gateway_verdict open_unknown(struct gateway *gateway, struct exchang
 
 enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exchange) {
   struct bytes allow;
-  exchange->response = (struct http_response){.status = 0};
+  exchange->response = (struct http_response){.close = exchange->response.close};
   open_trace(gateway, exchange);
   exchange->route = route_find(exchange->request.method, exchange->request.path, gateway->config.serves_api,
                                gateway->config.serves_admin, &exchange->arena, exchange->parameters, &allow);
@@ -239,7 +243,7 @@ void gateway_refresh_keys(struct gateway *gateway) {
 }
 
 void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange, const char *cause) {
-  exchange->response = (struct http_response){.status = 0};
+  exchange->response = (struct http_response){.close = exchange->response.close};
   if (!exchange->traceparent[0])
     open_trace(gateway, exchange);
   else
@@ -249,6 +253,13 @@ void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange,
   http_response_add(&exchange->response, "Retry-After", BYTES("1"));
   cors_mark(gateway, exchange);
   telemetry_count(gateway->config.functions->telemetry, METRIC_OVERLOADS, cause, NULL, 1);
+}
+
+void gateway_refuse_framing(struct gateway *gateway, struct exchange *exchange, enum problem problem,
+                            const char *detail) {
+  exchange->response = (struct http_response){.close = exchange->response.close};
+  open_trace(gateway, exchange);
+  answer_problem(exchange, problem, detail);
 }
 
 static const char *status_label(int status) {

@@ -301,7 +301,7 @@ def test_bad_secret_files(program, folder, services, content, says):
         path.write_bytes(content)
     urls = [f"--{service}-url={services.service_url(service)}" for service in ("inventory", "accounting", "fulfilment")]
     result = program.run("serve", "--listen=127.0.0.1:0", f"--data={folder / 'd'}", f"--jwt-secret-file={path}", *urls)
-    assert result.returncode == 1 and says in result.stderr and str(path) in result.stderr
+    assert result.returncode == 2 and says in result.stderr and str(path) in result.stderr
 
 
 def test_an_oct_key_in_a_jwks_is_refused_at_the_start(program, folder, services):

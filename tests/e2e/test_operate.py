@@ -55,8 +55,10 @@ def test_forged_callbacks_are_refused(backend, ada, services):
     id, call = pending(ada, services)
     url = call.callback_url
     for forged in (url[:-1] + ("A" if url[-1] != "A" else "B"), url.split("?")[0], url.replace("/reserve?", "/record?"),
-                   url.replace("token=", "token=" + "A" * 43 + "&token="), url + "&x=1", url.split("token=")[0] + "token="):
+                   url.replace("token=", "token=" + "A" * 43 + "&token="), url.split("token=")[0] + "token="):
         problem(httpx.post(forged, json={"outcome": "done", "reference": "x"}, trust_env=False), 403, "callback-refused")
+    for more in ("&x=1", "&token=" + url.split("token=")[1]):
+        problem(httpx.post(url + more, json={"outcome": "done", "reference": "x"}, trust_env=False), 400, "malformed-request")
     assert ada.step(id, "reserve")["state"] == "pending"
 
 

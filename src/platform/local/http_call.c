@@ -201,7 +201,7 @@ static enum MHD_Result refuse_header(struct http_server *server, struct http_cal
                                      const char *detail) {
   struct exchange *exchange = &call->exchange;
   exchange->started_us = http_now_us();
-  problem_respond(problem, bytes_of(detail), NULL, &exchange->arena, &exchange->response);
+  gateway_refuse_framing(server->gateway, exchange, problem, detail);
   exchange->response.close = true;
   call->connection->linger = true;
   return send_answer(server, call);

@@ -133,6 +133,12 @@ void gateway_refresh_keys(struct gateway *gateway) {
   atomic_fetch_add(&fake.refreshes, 1);
 }
 
+void gateway_refuse_framing(struct gateway *gateway, struct exchange *exchange, enum problem problem,
+                            const char *detail) {
+  (void)gateway;
+  problem_respond(problem, bytes_of(detail), NULL, &exchange->arena, &exchange->response);
+}
+
 void gateway_refuse_overload(struct gateway *gateway, struct exchange *exchange, const char *cause) {
   (void)gateway;
   (void)cause;
