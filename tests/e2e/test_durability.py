@@ -145,7 +145,7 @@ def test_sigterm_while_a_service_hangs(server, services):
 def serve(program, backend, **changes):
     """A second process with the settings of a server: what it said and how it ended."""
     command = [part for part in backend.command() if not any(part.startswith(f"--{name}=") for name in changes)]
-    command += [f"--{name}={value}" for name, value in changes.items()]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in changes.items()]
     return program.run(*command[1:], timeout=20)
 
 
@@ -191,6 +191,10 @@ def test_a_lost_id_secret_is_not_replaced(program, server, services):
     secret.unlink()
     result = serve(program, backend)
     assert result.returncode == 1 and "id-secret" in result.stderr
+    other = backend.data / "other"
+    other.write_text("x" * 40)
+    result = serve(program, backend, id_secret_file=other)
+    assert result.returncode == 1 and "carried out twice" in result.stderr
     secret.write_bytes(kept)
 
 
