@@ -102,6 +102,12 @@ bool bytes_count_code_points(struct bytes text, size_t *ret_count) {
   return true;
 }
 
+struct bytes bytes_cut(struct bytes text, size_t most) {
+  if (text.size <= most) return text;
+  while (most > 0 && ((unsigned char)text.data[most] & 0xC0) == 0x80) most--;
+  return bytes_slice(text, 0, most);
+}
+
 bool bytes_have_control_characters(struct bytes text) {
   const unsigned char *at = (const unsigned char *)text.data;
   for (size_t i = 0; i < text.size; i++) {

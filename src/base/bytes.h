@@ -63,6 +63,10 @@ bool bytes_to_uint64(struct bytes text, unsigned long long *ret_value);
  * overlong forms, nothing past U+10FFFF). */
 bool bytes_count_code_points(struct bytes text, size_t *ret_count);
 
+/* The longest beginning of at most `most` bytes that does not cut a code point in two. The text is
+ * valid UTF-8. */
+struct bytes bytes_cut(struct bytes text, size_t most);
+
 /* True where the text holds a C0 or C1 control character or DEL. The text is valid UTF-8. */
 bool bytes_have_control_characters(struct bytes text);
 

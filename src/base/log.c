@@ -36,8 +36,10 @@ static void put(struct line *line, struct bytes part) {
 /* Quoted and escaped (RFC 8259 section 7); bytes past ASCII are passed on as they are. */
 static void put_quoted(struct line *line, struct bytes text) {
   put(line, BYTES("\""));
-  for (size_t i = 0; i < text.size && line->size < 4000; i++) {
+  for (size_t i = 0; i < text.size; i++) {
     unsigned char c = (unsigned char)text.data[i];
+    /* A character is not cut in two. */
+    if (line->size >= 4000 && (c & 0xC0) != 0x80) break;
     char escaped[8];
     if (c == '"' || c == '\\')
       put(line, bytes_from(escaped, (size_t)snprintf(escaped, sizeof escaped, "\\%c", c)));

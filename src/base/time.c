@@ -165,7 +165,10 @@ static bool parse_with_unit(struct bytes text, const struct unit *units, size_t 
   if (!bytes_to_uint64(bytes_slice(text, 0, digits), &number)) return false;
   for (size_t i = 0; i < count; i++) {
     if (!bytes_equal_string(bytes_slice(text, digits, text.size), units[i].name)) continue;
-    return !__builtin_mul_overflow(number, units[i].factor, ret_value);
+    int64_t value;
+    if (__builtin_mul_overflow(number, units[i].factor, &value)) return false;
+    *ret_value = value;
+    return true;
   }
   return false;
 }

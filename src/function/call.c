@@ -7,7 +7,7 @@
 #include "function/request.h"
 #include "order/step.h"
 
-enum { STORE_RETRY_MS = 1000 };
+enum { STORE_RETRY_MS = 1000, NOTE_BYTES_MAX = 160 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {
     [OUTCOME_DONE] = "done",       [OUTCOME_REFUSED] = "refused",
@@ -24,7 +24,9 @@ static int64_t back_off_ms(const struct function_context *context, int64_t attem
 }
 
 static void set_note(struct message_result *result, struct bytes note) {
-  snprintf(result->note, sizeof result->note, "%.*s", (int)(note.size < 160 ? note.size : 160), note.data);
+  /* Cut between characters: the note goes into the order's state, which is UTF-8 or unreadable. */
+  struct bytes kept = bytes_cut(note, NOTE_BYTES_MAX);
+  snprintf(result->note, sizeof result->note, "%.*s", BYTES_PRINTF(kept));
 }
 
 static void retry_later(struct message_result *result, int64_t delay_ms, int64_t attempts, struct bytes note) {
