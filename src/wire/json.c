@@ -177,6 +177,11 @@ bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, 
     *ret_detail = BYTES("not UTF-8");
     return false;
   }
+  /* yajl takes both for white space; RFC 8259 has no place for them. */
+  if (bytes_find(text, '\v', 0) < text.size || bytes_find(text, '\f', 0) < text.size) {
+    *ret_detail = BYTES("not JSON: a vertical tab or a form feed");
+    return false;
+  }
   size_t at = find_lone_surrogate(text);
   if (at < text.size) {
     *ret_detail = arena_printf(arena, "a lone surrogate at byte %zu", at);
