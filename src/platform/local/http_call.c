@@ -7,7 +7,7 @@
  * at each piece of its body and at its end (READING), and again once it was resumed (WAITING, READY).
  * http_call_completed comes last, whatever happened. */
 
-enum { KEPT_ARENA_BYTES_MAX = 16 * 1024 };
+enum { KEPT_ARENA_BYTES_MAX = 16 * 1024, CALLS_BETWEEN_GATHERS = 100 };
 
 static struct http_call *take_call(struct http_server *server) {
   struct http_call *call = server->pool;
@@ -128,11 +128,12 @@ static bool open_call(struct http_server *server, struct http_call *call) {
   call->opened_header_count = exchange->response.header_count;
   call->opened_close = exchange->response.close;
   if (verdict == GATEWAY_SERVE) {
-    if (http_work_is_full(server, server->opened.count, exchange->started_us)) {
+    if (http_work_is_full(server, server->opened.count, call->waited_us, exchange->started_us)) {
       gateway_refuse_overload(server->gateway, exchange, "accept_queue");
       return true;
     }
     wait_with(call, &server->opened);
+    if (server->opened.count == HTTP_BATCH_MAX) http_queue_push(&server->work, &server->opened);
     return false;
   }
   if (verdict == GATEWAY_NEEDS_KEYS) {
@@ -152,6 +153,12 @@ static bool open_call(struct http_server *server, struct http_call *call) {
 /* The request is complete, or is to be refused without its body. */
 static enum MHD_Result finish(struct http_server *server, struct http_call *call) {
   call->exchange.started_us = http_now_us();
+  if (server->calls_until_gather-- == 0) { /* a turn may be long */
+    server->calls_until_gather = CALLS_BETWEEN_GATHERS;
+    http_listener_gather(server);
+  }
+  call->waited_us = call->connection->gathered_wait_us;
+  call->connection->gathered_wait_us = 0;
   call->exchange.stopping = http_server_is_stopping(server);
   http_connection_set_deadline(call->connection, HTTP_DEADLINE_NONE);
   if (call->body_refused) {

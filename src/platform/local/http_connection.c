@@ -58,8 +58,11 @@ static void begin(struct http_server *server, struct MHD_Connection *mhd, void *
   struct http_connection *connection = calloc(1, sizeof *connection);
   if (!connection) panic("out of memory");
   const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-  *connection = (struct http_connection){
-      .server = server, .mhd = mhd, .fd = info->connect_fd, .deadline = HTTP_DEADLINE_NONE};
+  *connection = (struct http_connection){.server = server,
+                                         .mhd = mhd,
+                                         .fd = info->connect_fd,
+                                         .deadline = HTTP_DEADLINE_NONE,
+                                         .gathered_wait_us = server->adding_wait_us};
   http_connection_set_deadline(connection, HTTP_DEADLINE_HEADER);
   server->connection_count++;
   *context = connection;

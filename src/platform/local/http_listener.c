@@ -2,18 +2,21 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/panic.h"
 #include "platform/local/http_server_parts.h"
 
 enum {
   BACKLOG = 16 * 1024, /* the kernel lowers it to net.core.somaxconn */
-  ACCEPTED_PER_TURN = 256,
-  OTHER_DESCRIPTORS = 256, /* of the rest of the process: store, calls, lingering */
+  ADDED_PER_TURN = 256,
+  GATHERED_BEYOND_MAX = 128, /* connections beyond the limit that are held to be refused */
+  OTHER_DESCRIPTORS = 640,   /* of the rest of the process: store, calls, lingering, the above */
   PAUSE_WITHOUT_DESCRIPTORS_MS = 100
 };
 
@@ -89,12 +92,23 @@ bool http_listener_open(struct http_server *server, struct failure *ret_failure)
   if (server->listen_fd < 0)
     return failure_set(ret_failure, "cannot listen on %s: %s%s", wanted, strerror(problem), advice(problem));
   note_address(server);
+  server->gathered.capacity = server->settings.connections_max + GATHERED_BEYOND_MAX;
+  server->gathered.entries = calloc(server->gathered.capacity, sizeof *server->gathered.entries);
+  if (!server->gathered.entries) panic("out of memory");
   return true;
 }
 
 void http_listener_close(struct http_server *server) {
   if (server->listen_fd >= 0) close(server->listen_fd);
   server->listen_fd = -1;
+}
+
+void http_listener_release(struct http_server *server) {
+  struct http_gathered *gathered = &server->gathered;
+  for (; gathered->count > 0; gathered->count--, gathered->first++)
+    close(gathered->entries[gathered->first % gathered->capacity].fd);
+  free(gathered->entries);
+  gathered->entries = NULL;
 }
 
 void http_listener_fit_descriptors(struct http_server *server) {
@@ -130,20 +144,41 @@ static void refuse(struct http_server *server, int fd) {
     close(fd);
 }
 
-void http_listener_accept(struct http_server *server) {
-  for (int i = 0; i < ACCEPTED_PER_TURN; i++) {
-    struct sockaddr_storage address;
-    socklen_t size = sizeof address;
-    int fd = accept4(server->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      if (errno == ECONNABORTED || errno == EINTR) continue;
-      /* Out of descriptors or memory: the listener would stay readable, and the loop spin. */
-      if (errno != EAGAIN) server->accept_again_ms = http_now_ms() + PAUSE_WITHOUT_DESCRIPTORS_MS;
-      return;
+void http_listener_gather(struct http_server *server) {
+  struct http_gathered *gathered = &server->gathered;
+  if (server->listen_fd < 0) return;
+  if (gathered->count == 0) gathered->first = 0; /* a quiet server touches the first entries only */
+  while (gathered->count + server->connection_count < gathered->capacity) {
+    struct http_gathered_connection *one =
+        &gathered->entries[(gathered->first + gathered->count) % gathered->capacity];
+    socklen_t size = sizeof one->address;
+    one->fd = accept4(server->listen_fd, &one->address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (one->fd >= 0) {
+      one->at_us = http_now_us();
+      one->in_crowd = gathered->count >= ADDED_PER_TURN;
+      gathered->count++;
+      continue;
     }
-    if (server->connection_count >= server->settings.connections_max)
-      refuse(server, fd);
-    else
-      MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, size); /* closes fd on failure */
+    if (errno == ECONNABORTED || errno == EINTR) continue;
+    /* Out of descriptors or memory: the listener would stay readable, and the loop spin. */
+    if (errno != EAGAIN) server->accept_again_ms = http_now_ms() + PAUSE_WITHOUT_DESCRIPTORS_MS;
+    return;
+  }
+}
+
+void http_listener_add_gathered(struct http_server *server) {
+  struct http_gathered *gathered = &server->gathered;
+  int64_t now_us = gathered->count > 0 ? http_now_us() : 0;
+  for (int i = 0; i < ADDED_PER_TURN && gathered->count > 0; i++) {
+    struct http_gathered_connection *one = &gathered->entries[gathered->first];
+    gathered->first = (gathered->first + 1) % gathered->capacity;
+    gathered->count--;
+    if (server->connection_count >= server->settings.connections_max) {
+      refuse(server, one->fd);
+      continue;
+    }
+    server->adding_wait_us = one->in_crowd ? now_us - one->at_us : 0;
+    MHD_add_connection(server->daemon, one->fd, &one->address.any,
+                       sizeof one->address); /* closes it on failure */
   }
 }

@@ -17,6 +17,14 @@
 /* Beside the request's header: what libmicrohttpd keeps of it, and the answer's header. */
 enum { POOL_OVERHEAD_BYTES = 4 * 1024, TRIM_AFTER_CONNECTIONS = 500 };
 
+/* All calls of libmicrohttpd come from one thread. Newer versions must be told so, or they put off what
+ * MHD_add_connection does, and connections are counted late. */
+#if MHD_VERSION >= 0x00097707
+#define NO_THREAD_SAFETY ((unsigned)MHD_USE_NO_THREAD_SAFETY)
+#else
+#define NO_THREAD_SAFETY 0U
+#endif
+
 int64_t http_now_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -29,6 +37,7 @@ void http_server_settings_init(struct http_server_settings *settings) {
       .connections_max = 12000,
       .waiting_max = 4096,
       .waiting_age_max_ms = 1000,
+      .crowd_age_max_ms = 120,
       .waiting_for_keys_max = 256,
       .held_max = 2000,
       .body_bytes_max = 128LL * 1024 * 1024,
@@ -77,7 +86,7 @@ static bool start_daemon(struct http_server *server, struct failure *ret_failure
       {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
       {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
       {MHD_OPTION_END, 0, NULL}};
-  unsigned flags = (unsigned)MHD_USE_EPOLL | (unsigned)MHD_ALLOW_SUSPEND_RESUME |
+  unsigned flags = (unsigned)MHD_USE_EPOLL | NO_THREAD_SAFETY | (unsigned)MHD_ALLOW_SUSPEND_RESUME |
                    (unsigned)MHD_USE_NO_LISTEN_SOCKET | (unsigned)MHD_USE_ERROR_LOG |
                    (tls ? (unsigned)MHD_USE_TLS : 0U);
   server->daemon = MHD_start_daemon(
@@ -137,6 +146,7 @@ static void turn(struct http_server *server, int64_t timers_ms) {
   int64_t now_ms = http_now_ms();
   bool accepting = server->listen_fd >= 0 && now_ms >= server->accept_again_ms;
   if (server->listen_fd >= 0 && !accepting) timers_ms = sooner(timers_ms, server->accept_again_ms - now_ms);
+  if (server->gathered.count > 0) timers_ms = 0;
   struct pollfd fds[] = {
       {.fd = server->epoll_fd, .events = POLLIN},
       {.fd = server->wake_fd, .events = POLLIN},
@@ -148,7 +158,8 @@ static void turn(struct http_server *server, int64_t timers_ms) {
     (void)!read(server->wake_fd, &count, sizeof count);
     take_done(server);
   }
-  if (ready > 0 && fds[2].revents) http_listener_accept(server);
+  if (ready > 0 && fds[2].revents) http_listener_gather(server);
+  http_listener_add_gathered(server);
   MHD_run(server->daemon);
   if (server->opened.count > 0) http_queue_push(&server->work, &server->opened);
   give_memory_back(server);
@@ -164,7 +175,8 @@ static int64_t run_timers(struct http_server *server) {
 /* Until the last connection has ended, or the grace is over. */
 static void wind_down(struct http_server *server) {
   int64_t end_ms = http_now_ms() + atomic_load(&server->grace_ms);
-  http_listener_accept(server); /* else the kernel would reset those that it has accepted */
+  http_listener_gather(server); /* else the kernel would reset those that it has accepted */
+  while (server->gathered.count > 0) http_listener_add_gathered(server);
   http_listener_close(server);
   http_connections_stop_idle(server);
   while (server->connection_count > 0 || server->lingering.count > 0) {
@@ -195,6 +207,7 @@ static void *loop(void *context) {
 static void release(struct http_server *server) {
   if (server->daemon) MHD_stop_daemon(server->daemon);
   http_listener_close(server);
+  http_listener_release(server);
   http_linger_release(&server->lingering);
   http_call_pool_free(server);
   if (server->wake_fd >= 0) close(server->wake_fd);

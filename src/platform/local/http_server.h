@@ -33,6 +33,7 @@ struct http_server_settings {
   size_t connections_max;       /* lowered where the process may not have as many descriptors */
   size_t waiting_max;           /* requests that wait for a worker */
   int64_t waiting_age_max_ms;   /* the oldest waits longer than this: new ones are refused */
+  int64_t crowd_age_max_ms;     /* the same, where more wait than fit into the next batch */
   size_t waiting_for_keys_max;  /* requests that wait for newer keys */
   size_t held_max;              /* requests held for an order (Prefer: wait); beyond, answered at once */
   int64_t body_bytes_max;       /* of all request bodies in memory; one has GATEWAY_BODY_BYTES_MAX */

@@ -11,6 +11,7 @@
 #define PLATFORM_LOCAL_HTTP_SERVER_PARTS_H
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -34,7 +35,8 @@ struct http_connection {
   struct http_server *server;
   struct MHD_Connection *mhd;
   int fd;
-  bool linger; /* the client may still send: close in a way that does not destroy the answer */
+  bool linger;              /* the client may still send: close in a way that does not destroy the answer */
+  int64_t gathered_wait_us; /* in a crowd, before it was begun; its first request takes it over */
   enum http_deadline deadline;
   int64_t due_ms;
   struct http_connection *earlier, *later; /* in its deadline's list */
@@ -68,6 +70,7 @@ struct http_call {
   struct text body;
   size_t discarded_bytes;
   int64_t queued_us;
+  int64_t waited_us; /* before the request was read */
   /* the response as gateway_open left it, so that gateway_serve can be called again */
   int opened_status;
   size_t opened_header_count;
@@ -143,6 +146,21 @@ struct http_lingering {
   } entries[LINGERING_MAX];
 };
 
+/* Connections taken from the kernel and not yet handed to libmicrohttpd. */
+struct http_gathered {
+  struct http_gathered_connection {
+    int fd;
+    bool in_crowd; /* more were ahead of it than are begun in one turn */
+    int64_t at_us;
+    union {
+      struct sockaddr any;
+      struct sockaddr_in in;
+      struct sockaddr_in6 in6;
+    } address;
+  } * entries; /* a ring */
+  size_t capacity, first, count;
+};
+
 struct http_server {
   struct http_server_settings settings;
   struct gateway *gateway;
@@ -159,11 +177,14 @@ struct http_server {
   /* the loop thread's */
   struct http_connections deadlines[HTTP_DEADLINE_COUNT];
   size_t connection_count, connection_peak;
+  size_t calls_until_gather;
   int64_t body_bytes;
   struct http_calls opened; /* to be queued for a worker after this turn */
   struct http_call *pool;
   size_t pool_count;
   struct http_lingering lingering;
+  struct http_gathered gathered;
+  int64_t adding_wait_us;  /* gathered_wait_us of the connection that libmicrohttpd is being given */
   bool work_ended;         /* nobody would serve what is queued now */
   int64_t accept_again_ms; /* not before: no descriptor was left */
 
@@ -188,9 +209,13 @@ void http_server_wake(struct http_server *server);
 
 /* http_listener.c */
 MUST_USE bool http_listener_open(struct http_server *server, struct failure *ret_failure);
-/* Hands waiting connections to libmicrohttpd, a bounded number of them. */
-void http_listener_accept(struct http_server *server);
+/* Takes all waiting connections from the kernel, whose queue is short (net.core.somaxconn): a client that
+ * finds no room in it tries again only a second later. Cheap; may be called within libmicrohttpd. */
+void http_listener_gather(struct http_server *server);
+/* Hands gathered connections to libmicrohttpd, a bounded number of them, so that a turn stays short. */
+void http_listener_add_gathered(struct http_server *server);
 void http_listener_close(struct http_server *server);
+void http_listener_release(struct http_server *server);
 /* Raises the limit of descriptors as far as it goes, and lowers connections_max to what fits. */
 void http_listener_fit_descriptors(struct http_server *server);
 
@@ -231,7 +256,9 @@ void http_queue_release(struct http_queue *queue);
 /* Moves all of `calls` to the queue's end, and wakes one thread. */
 void http_queue_push(struct http_queue *queue, struct http_calls *calls);
 void http_queue_end(struct http_queue *queue);
-bool http_work_is_full(struct http_server *server, size_t about_to_be_queued, int64_t now_us);
+/* `waited_us`: how long the request has waited already. */
+bool http_work_is_full(struct http_server *server, size_t about_to_be_queued, int64_t waited_us,
+                       int64_t now_us);
 MUST_USE bool http_work_start(struct http_server *server, struct failure *ret_failure);
 /* Returns once everything queued has been served. */
 void http_work_join(struct http_server *server);

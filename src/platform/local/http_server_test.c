@@ -21,7 +21,7 @@ static void test_get_and_post(void **state) {
                 "POST /serve? 0\n");
   assert_answer(client_ask(fd,
                            "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                           "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n"),
+                           "3\r\nabc\r\n4\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n"),
                 200, "POST /serve? 7\n");
   assert_answer(client_ask(fd, "PATCH /now HTTP/1.1\r\nHost: a\r\n\r\n"), 200, "OTHER /now? 0\n");
   assert_answer(client_ask(fd, "GET http://a/now?b HTTP/1.1\r\nHost: a\r\n\r\n"), 200, "GET /now?b 0\n");
@@ -34,6 +34,22 @@ static void test_get_and_post(void **state) {
   http_server_stop(server, 1000);
   assert_int_equal(fake.opened, 9);
   assert_int_equal(fake.accounted, 9);
+  http_server_free(server);
+}
+
+/* libmicrohttpd 1.0.1 takes the line feed after a chunk's extension for the chunk's first byte, and
+ * refuses the chunk. Both are safe; what must not be is another body. */
+static void test_chunk_extension(void **state) {
+  (void)state;
+  struct http_server *server = start_server(NULL);
+  int fd = client_connect(server);
+  struct client_answer *answer = client_ask(
+      fd, "POST /serve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\ndefg\r\n0\r\n\r\n");
+  if (answer->status == 400)
+    assert_true(client_sees_end(fd));
+  else
+    assert_answer(answer, 200, "POST /serve? 4\n");
+  close(fd);
   http_server_free(server);
 }
 
@@ -119,9 +135,11 @@ static void test_body_sizes(void **state) {
   http_server_free(server);
 }
 
+static void be_patient(struct http_server_settings *settings) { settings->crowd_age_max_ms = 20000; }
+
 /* All connect first, then all send, then all read: twice, for keep-alive. */
 static void ask_at_once(size_t count, bool post) {
-  struct http_server *server = start_server(NULL);
+  struct http_server *server = start_server(be_patient);
   static int fds[4000];
   for (size_t i = 0; i < count; i++) fds[i] = client_connect(server);
   for (int round = 0; round < 2; round++) {
@@ -198,13 +216,11 @@ static void test_addresses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_get_and_post),
-                                     cmocka_unit_test(test_pipelining),
-                                     cmocka_unit_test(test_answers_without_body),
-                                     cmocka_unit_test(test_expect_continue),
-                                     cmocka_unit_test(test_body_sizes),
-                                     cmocka_unit_test(test_many_connections),
-                                     cmocka_unit_test(test_keys),
-                                     cmocka_unit_test(test_addresses)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_get_and_post),     cmocka_unit_test(test_chunk_extension),
+      cmocka_unit_test(test_pipelining),       cmocka_unit_test(test_answers_without_body),
+      cmocka_unit_test(test_expect_continue),  cmocka_unit_test(test_body_sizes),
+      cmocka_unit_test(test_many_connections), cmocka_unit_test(test_keys),
+      cmocka_unit_test(test_addresses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

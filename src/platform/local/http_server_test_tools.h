@@ -4,6 +4,7 @@
  *   /serve        answered by gateway_serve: the same
  *   /status/<n>   answered with that status; 304 with the body that is not to be sent
  *   /slow         the same, while fake.blocked is set it waits
+ *   /stall        the same as /now, but the loop stands still while fake.blocked is set, and 300 ms more
  *   /keys         needs keys until gateway_refresh_keys was called fake.keys_needed times
  *   /hold/<name>  held until fake.final_ids has it (a name is filled up to an id) */
 #ifndef PLATFORM_LOCAL_HTTP_SERVER_TEST_TOOLS_H
@@ -75,12 +76,16 @@ enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exch
   atomic_fetch_add(&fake.opened, 1);
   struct bytes path = exchange->request.path;
   http_response_add(&exchange->response, "Trace", BYTES("kept"));
-  if (exchange->request.body_too_large || bytes_equal(path, BYTES("/now"))) {
+  bool stalls = bytes_equal(path, BYTES("/stall"));
+  while (stalls && atomic_load(&fake.blocked)) pause_ms(1);
+  if (stalls) pause_ms(300);
+  if (exchange->request.body_too_large || stalls || bytes_equal(path, BYTES("/now"))) {
     fake_answer(exchange, "");
     return GATEWAY_ANSWERED;
   }
   if (bytes_equal(path, BYTES("/keys")) && atomic_load(&fake.refreshes) < atomic_load(&fake.keys_needed)) {
     exchange->response = (struct http_response){.status = 401};
+    http_response_add(&exchange->response, "WWW-Authenticate", BYTES("Bearer"));
     return GATEWAY_NEEDS_KEYS;
   }
   return GATEWAY_SERVE;

@@ -49,15 +49,20 @@ static size_t take(struct http_queue *queue, struct http_call **ret_calls, size_
 }
 
 /* Bound by number, and by time: what waits longer than its client is likely to is worth nothing, and
- * work spent on it makes the next one wait as long (controlled delay, as in RFC 8289, with one
- * threshold). Those that wait already are kept: they were promised an answer. */
-bool http_work_is_full(struct http_server *server, size_t about_to_be_queued, int64_t now_us) {
+ * work spent on it makes the next one wait as long (controlled delay, as in RFC 8289). Those that wait
+ * already are kept: they were promised an answer. The stricter time holds in a crowd only: who fits into
+ * the next batch would gain nothing from being refused. */
+bool http_work_is_full(struct http_server *server, size_t about_to_be_queued, int64_t waited_us,
+                       int64_t now_us) {
   struct http_queue *queue = &server->work;
+  const struct http_server_settings *settings = &server->settings;
   if (server->work_ended) return true;
-  size_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
-  if (count + about_to_be_queued >= server->settings.waiting_max) return true;
+  size_t count = atomic_load_explicit(&queue->count, memory_order_relaxed) + about_to_be_queued;
+  if (count >= settings->waiting_max) return true;
   int64_t oldest_us = atomic_load_explicit(&queue->oldest_us, memory_order_relaxed);
-  return oldest_us != 0 && now_us - oldest_us > server->settings.waiting_age_max_ms * 1000;
+  int64_t age_us = oldest_us ? now_us - oldest_us : 0;
+  if (age_us > settings->waiting_age_max_ms * 1000) return true;
+  return waited_us + (count >= HTTP_BATCH_MAX ? age_us : 0) > settings->crowd_age_max_ms * 1000;
 }
 
 void http_work_done(struct http_server *server, struct http_calls *calls) {
