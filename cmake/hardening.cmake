@@ -24,6 +24,7 @@ if(SPILLWAY_SANITIZE)
 endif()
 option(SPILLWAY_COVERAGE "Count executed lines" OFF)
 if(SPILLWAY_COVERAGE)
-  add_compile_options(--coverage)
+  # Threads count at the same time: without atomic counters some come out negative, and gcovr stops.
+  add_compile_options(--coverage -fprofile-update=atomic)
   add_link_options(--coverage)
 endif()
