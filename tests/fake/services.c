@@ -33,6 +33,7 @@ void fake_services_init(struct fake_services *services) {
 void fake_services_release(struct fake_services *services) { arena_release(&services->arena); }
 
 void fake_services_answer_with(struct fake_services *services, const struct service_answer *answer) {
+  if (services->answer_count < services->call_count) services->answer_count = services->call_count;
   assert_true(services->answer_count < FAKE_CALLS_MAX);
   services->answers[services->answer_count++] = *answer;
 }
