@@ -136,6 +136,17 @@ static void check_retail(const struct order_content *content, struct problem_err
     problem_errors_add(errors, BYTES("/terms_days"), "is for wholesale orders only");
 }
 
+/* A SKU may have spaces inside, not at its ends. */
+static void check_skus(const struct order_content *content, struct arena *arena,
+                       struct problem_errors *errors) {
+  for (size_t i = 0; i < content->lines.count; i++) {
+    struct bytes sku = content->lines.items[i].sku;
+    if (sku.size > 0 && (sku.data[0] == ' ' || sku.data[sku.size - 1] == ' '))
+      problem_errors_add(errors, arena_printf(arena, "/lines/%zu/sku", i),
+                         "must not begin or end with a space");
+  }
+}
+
 static void check_codes(const struct order_content *content, struct problem_errors *errors) {
   if (content->currency.size && !money_currency_is_known(content->currency))
     problem_errors_add(errors, BYTES("/currency"), "must be a currency code of ISO 4217, such as \"GBP\"");
@@ -170,6 +181,7 @@ void order_content_read(const struct json *body, bool receipts_expected, struct 
                       !has_error_at(errors, BYTES("/shipping")) && !has_error_at(errors, BYTES("/tax")) &&
                       !has_error_at(errors, BYTES("/total"));
   if (amounts_good) check_total(ret_content, errors);
+  check_skus(ret_content, arena, errors);
   check_codes(ret_content, errors);
   check_receipt(ret_content, body, receipts_expected, errors);
   if (has_error_at(errors, BYTES("/channel"))) return;

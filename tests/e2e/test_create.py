@@ -51,6 +51,11 @@ def test_the_order_shows_what_was_sent(ada):
     assert set(shown["steps"][0]) == {"name", "service", "state", "attempts", "reference", "undo_reference", "reason"}
 
 
+def test_a_sku_may_have_spaces_inside_and_repeat(ada):
+    line = {"sku": "85123 A", "quantity": 3, "unit_price": 255}
+    assert ada.order(ada.created(order(lines=[line, line])))["lines"] == [line, line]
+
+
 def test_wholesale(ada):
     body = wholesale(lines=[{"sku": f"S{i}", "quantity": 1, "unit_price": 1} for i in range(1000)], total=1000)
     shown = ada.order(ada.created(body))
@@ -64,6 +69,8 @@ def test_wholesale(ada):
     ({"lines": [{"sku": "", "quantity": 6, "unit_price": 255}]}, "/lines/0/sku"),
     ({"lines": [{"sku": "x" * 65, "quantity": 6, "unit_price": 255}]}, "/lines/0/sku"),
     ({"lines": [{"sku": "a\tb", "quantity": 6, "unit_price": 255}]}, "/lines/0/sku"),
+    ({"lines": [{"sku": " a", "quantity": 6, "unit_price": 255}]}, "/lines/0/sku"),
+    ({"lines": [{"sku": "a ", "quantity": 6, "unit_price": 255}]}, "/lines/0/sku"),
     ({"lines": [{"sku": "a", "quantity": 0, "unit_price": 255}]}, "/lines/0/quantity"),
     ({"lines": [{"sku": "a", "quantity": 1000001, "unit_price": 255}]}, "/lines/0/quantity"),
     ({"lines": [{"sku": "a", "quantity": 1.0, "unit_price": 255}]}, "/lines/0/quantity"),
