@@ -5,6 +5,8 @@
 #include "fake/world.h"
 #include "gateway/config.h"
 
+enum { FAKE_EXCHANGES_MAX = 512 };
+
 /* A source of keys whose set the test exchanges; it counts what is taken and given back. */
 struct fake_keys {
   const struct jwt_keys *keys; /* NULL: none known yet */
@@ -20,7 +22,7 @@ struct fake_gateway {
   struct fake_keys token_keys;
   struct gateway_config config;
   struct gateway *gateway; /* made of config on first use */
-  struct exchange *exchanges[FAKE_CALLS_MAX];
+  struct exchange *exchanges[FAKE_EXCHANGES_MAX];
   size_t exchange_count;
   const char *unready;
 };
