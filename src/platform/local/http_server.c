@@ -37,7 +37,7 @@ void http_server_settings_init(struct http_server_settings *settings) {
       .connections_max = 12000,
       .waiting_max = 4096,
       .waiting_age_max_ms = 1000,
-      .crowd_age_max_ms = 120,
+      .crowd_age_max_ms = 100,
       .waiting_for_keys_max = 256,
       .held_max = 2000,
       .body_bytes_max = 128LL * 1024 * 1024,
