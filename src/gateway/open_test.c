@@ -378,6 +378,18 @@ static void test_overload(void **state) {
   assert_int_equal(fake->world.telemetry.counts[METRIC_OVERLOADS], 2);
 }
 
+/* What the server itself cannot read is refused with a trace all the same, and the connection ends. */
+static void test_broken_framing(void **state) {
+  struct fake_gateway *fake = *state;
+  struct exchange *exchange = fake_request(fake, "POST", "/v1/orders", NULL, NULL);
+  exchange->response.close = true;
+  gateway_refuse_framing(fake_gateway_get(fake), exchange, PROBLEM_MALFORMED_REQUEST, "two lengths");
+  assert_problem(exchange, 400, "malformed-request");
+  assert_int_equal(http_response_header(&exchange->response, "traceparent").size, 55);
+  assert_true(exchange->response.close);
+  assert_holds(exchange->response.body, "two lengths");
+}
+
 static void test_account(void **state) {
   struct fake_gateway *fake = *state;
   struct fake_telemetry *telemetry = &fake->world.telemetry;
@@ -417,6 +429,7 @@ int main(void) {
       TEST(test_without_cors),
       TEST(test_public_routes),
       TEST(test_overload),
+      TEST(test_broken_framing),
       TEST(test_account),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

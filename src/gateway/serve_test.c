@@ -1,6 +1,7 @@
 /* gateway_serve: creating and reading orders, replays, waiting, conditional requests, mixed batches. */
 #include "fake/gateway.h"
 #include "function/call.h"
+#include "wire/jwt_test_tools.h"
 
 static struct bytes target_of(struct fake_gateway *fake, struct bytes id, const char *rest) {
   return arena_printf(&fake->world.arena, "/v1/orders/%.*s%s", BYTES_PRINTF(id), rest);
@@ -77,6 +78,58 @@ static void test_receipt_keys_are_given_back(void **state) {
   assert_holds(unproven->response.body, "/payment/receipt");
   assert_int_equal(receipts.acquired, 2);
   assert_int_equal(receipts.held, 0);
+}
+
+static struct jwt_keys *keys_with(struct fake_gateway *fake, EVP_PKEY *key, const char *kid) {
+  struct arena *arena = &fake->world.arena;
+  struct bytes jwk = tool_jwk(key, arena_printf(arena, ",\"kid\":\"%s\"", kid).data, arena);
+  struct jwt_keys *keys = NULL;
+  struct failure failure;
+  assert_true(jwt_keys_from_jwks(arena_printf(arena, "{\"keys\":[%.*s]}", BYTES_PRINTF(jwk)), &keys, &failure));
+  return keys;
+}
+
+static struct exchange *create_with_receipt(struct fake_gateway *fake, EVP_PKEY *key, const char *reference) {
+  struct arena *arena = &fake->world.arena;
+  struct bytes receipt = tool_token(
+      arena, key, -2, "{\"alg\":\"ES256\",\"kid\":\"new\"}",
+      arena_printf(arena, "{\"sub\":\"ada\",\"reference\":\"%s\",\"amount\":1530,\"currency\":\"GBP\"}",
+                   reference)
+          .data);
+  struct bytes body = fake_retail(&fake->world, reference, ""); /* the payment is its last member */
+  struct exchange *exchange = fake_request(fake, "POST", "/v1/orders", "ada", FAKE_ALL_SCOPES);
+  fake_header(exchange, "Idempotency-Key", bytes_of(reference));
+  fake_body(exchange, arena_printf(arena, "%.*s,\"receipt\":\"%.*s\"}}", (int)body.size - 2, body.data,
+                                   BYTES_PRINTF(receipt)));
+  assert_int_equal(gateway_open(fake_gateway_get(fake), exchange), GATEWAY_SERVE);
+  return exchange;
+}
+
+/* Receipts under a key that is not known yet: the keys are fetched once for the whole batch. */
+static void test_receipts_under_a_newer_key(void **state) {
+  struct fake_gateway *fake = *state;
+  EVP_PKEY *old_key = EVP_EC_gen("P-256"), *new_key = EVP_EC_gen("P-256");
+  struct jwt_keys *old_keys = keys_with(fake, old_key, "old"), *new_keys = keys_with(fake, new_key, "new");
+  struct fake_keys receipts = {.keys = old_keys, .generation = 1};
+  fake->config.receipt_keys = fake_keys_source(&receipts, true);
+  struct exchange *first = create_with_receipt(fake, new_key, "pay_0");
+  gateway_serve(fake_gateway_get(fake), &first, 1);
+  assert_problem(first, 422, "payment-not-proven"); /* the fetch brought nothing new */
+  assert_int_equal(receipts.refreshed, 1);
+  receipts.next = new_keys;
+  struct exchange *batch[] = {create_with_receipt(fake, new_key, "pay_1"),
+                              create_with_receipt(fake, old_key, "pay_2"),
+                              create_with_receipt(fake, new_key, "pay_3")};
+  gateway_serve(fake_gateway_get(fake), batch, 3);
+  assert_int_equal(batch[0]->response.status, 202);
+  assert_problem(batch[1], 422, "payment-not-proven"); /* not signed by the key it names */
+  assert_int_equal(batch[2]->response.status, 202);
+  assert_int_equal(receipts.refreshed, 2);
+  assert_int_equal(receipts.held, 0);
+  jwt_keys_free(old_keys);
+  jwt_keys_free(new_keys);
+  EVP_PKEY_free(old_key);
+  EVP_PKEY_free(new_key);
 }
 
 /* --- reading -------------------------------------------------------------------------------------------- */
@@ -245,6 +298,7 @@ int main(void) {
       TEST(test_errors_of_a_body),
       TEST(test_store_that_refuses),
       TEST(test_receipt_keys_are_given_back),
+      TEST(test_receipts_under_a_newer_key),
       TEST(test_read),
       TEST(test_conditional_requests),
       TEST(test_preferences),

@@ -115,7 +115,11 @@ static const struct body_case cases[] = {
     {"lines", LINE("6", "0"), "total", "0", ""},
     {"lines", LINE("6.0", "255"), NULL, NULL,
      "/lines/0/quantity must be an integer, without fraction or exponent\n"},
-    {"lines", "[{\"sku\":\" a b \",\"quantity\":6,\"unit_price\":255}]", NULL, NULL, ""},
+    {"lines", "[{\"sku\":\"a  b\",\"quantity\":6,\"unit_price\":255}]", NULL, NULL, ""},
+    {"lines", "[{\"sku\":\" a\",\"quantity\":6,\"unit_price\":255}]", NULL, NULL,
+     "/lines/0/sku must not begin or end with a space\n"},
+    {"lines", "[{\"sku\":\"a \",\"quantity\":6,\"unit_price\":255}]", NULL, NULL,
+     "/lines/0/sku must not begin or end with a space\n"},
     {"lines", "[{\"sku\":\"\",\"quantity\":6,\"unit_price\":255}]", NULL, NULL,
      "/lines/0/sku must not be empty\n"},
     {"lines",
@@ -275,6 +279,11 @@ static struct bytes random_text(uint64_t *random, size_t least, size_t most) {
   return text_view(&text);
 }
 
+static struct bytes random_sku(uint64_t *random) {
+  struct bytes inner = random_text(random, 0, 62);
+  return arena_printf(&arena, "s%.*sz", BYTES_PRINTF(inner));
+}
+
 static struct order_content random_content(uint64_t *random) {
   size_t lines = 1 + next_random(random, 8);
   struct order_payment *payment = ARENA_NEW(&arena, struct order_payment);
@@ -296,9 +305,8 @@ static struct order_content random_content(uint64_t *random) {
                                   .ship_to = to};
   int64_t subtotal = 0;
   for (size_t i = 0; i < lines; i++) {
-    content.lines.items[i] =
-        (struct order_line){random_text(random, 1, 64), 1 + (int64_t)next_random(random, 1000000),
-                            (int64_t)next_random(random, 1000000000)};
+    content.lines.items[i] = (struct order_line){random_sku(random), 1 + (int64_t)next_random(random, 1000000),
+                                                 (int64_t)next_random(random, 1000000000)};
     subtotal += content.lines.items[i].quantity * content.lines.items[i].unit_price;
   }
   content.discount = next_random(random, 2) ? (int64_t)next_random(random, (uint64_t)subtotal + 1) : 0;
