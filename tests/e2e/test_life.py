@@ -113,6 +113,17 @@ def test_a_failed_attempt_is_made_again_with_the_same_key(ada, services, answer)
     assert ada.step(id, "record")["attempts"] >= 3 or answer.get("close")
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(ada, services, status):
+    elsewhere = {"status": status, "headers": {"Location": services.service_url("accounting") + "/elsewhere"}}
+    services.answers["record"] = [elsewhere, {"body": {"reference": "r"}}]
+    services.lookup_answers["elsewhere"] = services.answers["elsewhere"] = {"body": {"reference": "wrong"}}
+    id = ada.created()
+    assert ada.settled(id)["status"] == "completed"
+    assert ada.step(id, "record")["reference"] == "r"
+    assert not services.of("elsewhere") and not services.lookups
+
+
 def test_retry_after_is_honoured(ada, services):
     services.answers["reserve"] = [{"status": 429, "headers": {"Retry-After": "1"}}, {"body": {"reference": "r"}}]
     id = ada.created()
