@@ -414,6 +414,8 @@ static void check_decision(const struct order *before, const struct command *com
     assert_int_equal(message->dispatch_version, slot->dispatch_version);
     bool is_undo = command_rules[message->slot].is_undo;
     if (message->kind == MESSAGE_EXPIRE) assert_int_equal(slot->state, SLOT_PENDING);
+    /* Nothing that has ended is sent for again. */
+    if (message->kind == MESSAGE_CALL) assert_true(slot->state == SLOT_WAITING || slot->state == SLOT_RUNNING);
     if (is_undo) assert_int_not_equal(next->target, ORDER_ACCEPTED);
     const struct step_rule *rule = &step_rules[command_rules[message->slot].step];
     if (is_undo && !rule->undo_returns_money) assert_int_equal(next->slots[rule->command].state, SLOT_DONE);
