@@ -1,4 +1,5 @@
 /* Lists, events and attention: filters, cursors that lose and repeat nothing, what is refused. */
+#include "base/encode.h"
 #include "fake/gateway.h"
 #include "function/call.h"
 #include "wire/id.h"
@@ -102,6 +103,29 @@ static void test_cursors_of_orders(void **state) {
   }
 }
 
+/* A cursor is only text to whoever gets it: one that was made up is refused, never followed. */
+static void test_cursors_made_up(void **state) {
+  struct fake_gateway *fake = *state;
+  struct arena *arena = &fake->world.arena;
+  struct bytes id = fake_id(&fake->world, "ada", "k");
+  const struct bytes plain[] = {
+      arena_printf(arena, "%.*s.5.0", BYTES_PRINTF(id)),
+      arena_printf(arena, "9223372036854775808.%.*s.0", BYTES_PRINTF(id)),
+      arena_printf(arena, "-5.%.*s.0", BYTES_PRINTF(id)),
+      arena_printf(arena, "5.%.*s", BYTES_PRINTF(id)),
+      arena_printf(arena, "5.%.*s.6", BYTES_PRINTF(id)),
+      arena_printf(arena, "5.%.*s.0.0", BYTES_PRINTF(id)),
+      BYTES("5.ord_1.0"),
+  };
+  for (size_t i = 0; i < COUNT_OF(plain); i++) {
+    struct bytes cursor = base64url_encode(plain[i], arena);
+    const char *query = arena_printf(arena, "?cursor=%.*s", BYTES_PRINTF(cursor)).data;
+    assert_problem(list_as(fake, query, "ada", "orders:read"), 400, "malformed-request");
+  }
+  struct bytes good = base64url_encode(arena_printf(arena, "5.%.*s.5", BYTES_PRINTF(id)), arena);
+  assert_int_equal(count_of(fake, arena_printf(arena, "?cursor=%.*s", BYTES_PRINTF(good)).data), 0);
+}
+
 static void test_attention(void **state) {
   struct fake_gateway *fake = *state;
   enum { COUNT = 5 };
@@ -181,8 +205,10 @@ static void test_reads_that_fail(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_gateway_set_up, fake_gateway_tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_own_orders_only), TEST(test_filters), TEST(test_refused_queries), TEST(test_cursors_of_orders),
-      TEST(test_attention),       TEST(test_events),  TEST(test_reads_that_fail),
+      TEST(test_own_orders_only), TEST(test_filters),
+      TEST(test_refused_queries), TEST(test_cursors_of_orders),
+      TEST(test_cursors_made_up), TEST(test_attention),
+      TEST(test_events),          TEST(test_reads_that_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
