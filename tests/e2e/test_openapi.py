@@ -285,7 +285,7 @@ def schemathesis(backend, token, folder, configuration=""):
     command = [sys.executable, "-c", "import sys; from schemathesis.cli import schemathesis; sys.exit(schemathesis())",
                "--config-file", folder / "schemathesis.toml", "run", ROOT / "docs/openapi.json", "--url", backend.url,
                "--header", f"Authorization: Bearer {token}", "--checks", "all", "--exclude-checks", LEFT_OUT,
-               "--max-examples", "25", "--seed", "1", "--generation-deterministic", "--continue-on-failure", "--no-color"]
+               "--max-examples", "25", "--report-junit-path", folder / "report.xml", "--seed", "1", "--generation-deterministic", "--continue-on-failure", "--no-color"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
     assert re.search(r"\d{3,} generated, \d{3,} passed", result.stdout), result.stdout[-2000:]
@@ -312,4 +312,8 @@ def test_schemathesis_as_an_operator_of_an_order_that_waits(backend, services, f
 [auth.openapi]
 callbackToken = {{ api_key = "{token}" }}
 """)
-    assert ada.get(id).status_code == 200
+    reached = re.findall(r'route="(\w+ /v1/[^"]+)",status="(\d+)"', ada.http.get("/metrics").text)
+    for method, path in ROUTES:
+        if path.startswith("/v1"):
+            route = f"{method.upper()} {path}"
+            assert {status for name, status in reached if name == route} - {"401", "403", "404"}, f"{route}: its logic was not reached"
