@@ -156,8 +156,7 @@ static void garbage_is_no_state(void **state) {
       "{\"s\":\"accepted\",\"v\":1,\"c\":{\"ship\":{\"s\":\"done\",\"ref\":1}}}",
       "{\"s\":\"accepted\",\"v\":1,\"c\":{\"ship\":{\"s\":\"done\",\"open\":1}}}",
       "{\"s\":\"accepted\",\"v\":1,\"c\":{\"ship\":{\"s\":\"done\",\"q\":1}}}",
-      "{\"s\":\"accepted\",\"v\":1,\"c\":{}} "
-      "x",
+      "{\"s\":\"accepted\",\"v\":1,\"c\":{}} x",
   };
   for (size_t i = 0; i < COUNT_OF(texts); i++) {
     struct order order = {.version = 42};
