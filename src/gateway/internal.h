@@ -18,6 +18,8 @@ struct gateway {
 void answer_problem(struct exchange *exchange, enum problem problem, const char *detail);
 void answer_problem_with(struct exchange *exchange, enum problem problem, struct bytes detail,
                          const struct problem_errors *errors);
+/* A 403 that names the scope that is missing, in its WWW-Authenticate too (RFC 6750 section 3.1). */
+void answer_missing_scope(struct exchange *exchange, const char *scope, const char *detail);
 /* A JSON body with this status. */
 void answer_json(struct exchange *exchange, int status, struct bytes body);
 

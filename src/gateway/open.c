@@ -43,6 +43,14 @@ void answer_problem(struct exchange *exchange, enum problem problem, const char 
   answer_problem_with(exchange, problem, bytes_of(detail), NULL);
 }
 
+void answer_missing_scope(struct exchange *exchange, const char *scope, const char *detail) {
+  answer_problem(exchange, PROBLEM_INSUFFICIENT_SCOPE, detail);
+  http_response_add(
+      &exchange->response, "WWW-Authenticate",
+      arena_printf(&exchange->arena, "Bearer realm=\"spillway\", error=\"insufficient_scope\", scope=\"%s\"",
+                   scope));
+}
+
 void answer_json(struct exchange *exchange, int status, struct bytes body) {
   exchange->response.status = status;
   exchange->response.body = body;
@@ -120,12 +128,8 @@ static bool within_scope(struct exchange *exchange) {
                  : scope == SCOPE_OPERATE ? exchange->may_operate
                                           : true;
   if (allowed) return true;
-  answer_problem_with(exchange, PROBLEM_INSUFFICIENT_SCOPE,
-                      arena_printf(&exchange->arena, "the scope %s is needed", needed[scope]), NULL);
-  http_response_add(
-      &exchange->response, "WWW-Authenticate",
-      arena_printf(&exchange->arena, "Bearer realm=\"spillway\", error=\"insufficient_scope\", scope=\"%s\"",
-                   needed[scope]));
+  answer_missing_scope(exchange, needed[scope],
+                       arena_printf(&exchange->arena, "the scope %s is needed", needed[scope]).data);
   return false;
 }
 

@@ -25,7 +25,10 @@ static void answer_accepted(struct exchange *exchange, const struct accept_reply
 }
 
 static void answer_refused(struct exchange *exchange, const struct accept_reply *reply) {
-  answer_problem_with(exchange, reply->problem, reply->detail, &reply->errors);
+  if (reply->problem == PROBLEM_INSUFFICIENT_SCOPE)
+    answer_missing_scope(exchange, "orders:wholesale", "a wholesale order needs the scope orders:wholesale");
+  else
+    answer_problem_with(exchange, reply->problem, reply->detail, &reply->errors);
   if (reply->problem == PROBLEM_OVERLOADED) http_response_add(&exchange->response, "Retry-After", BYTES("1"));
   log_served(exchange, "order_refused", (struct bytes){NULL, 0}, problem_code(reply->problem));
 }

@@ -86,7 +86,10 @@ static bool read_command(struct exchange *exchange, struct command *command) {
       return true;
     case ROUTE_RETRY:
       command->kind = COMMAND_KIND_RETRY;
-      return read_step(exchange, &command->step) && read_body(exchange, &cancel_body_object, false, &body);
+      if (!read_step(exchange, &command->step) || !read_body(exchange, &cancel_body_object, false, &body))
+        return false;
+      command->reason = body.reason;
+      return true;
     case ROUTE_SKIP:
       command->kind = COMMAND_KIND_SKIP;
       if (!read_step(exchange, &command->step) || !read_body(exchange, &skip_body_object, true, &body))

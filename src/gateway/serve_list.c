@@ -85,7 +85,7 @@ static bool set_parameter(struct exchange *exchange, const struct http_parameter
   }
   if (!bytes_equal_string(name, "customer")) return refuse(exchange, "unknown query parameter", name);
   if (!exchange->may_operate) {
-    answer_problem(exchange, PROBLEM_INSUFFICIENT_SCOPE, "the filter customer needs the scope orders:operate");
+    answer_missing_scope(exchange, "orders:operate", "the filter customer needs the scope orders:operate");
     return false;
   }
   query->customer = value;

@@ -360,7 +360,8 @@ static enum verdict decide_retry(struct deciding *d) {
   slot->reason = (struct bytes){NULL, 0};
   if (d->rules->idempotency[command_service(command)] == IDEMPOTENCY_NONE) slot->unsettled = false;
   bool settles = is_reversing(d->next) && !command_rules[command].is_undo;
-  set_slot(d, command, slot->unsettled || settles ? SLOT_RUNNING : SLOT_WAITING, BYTES("to be tried again"));
+  struct bytes why = d->command->reason.size ? d->command->reason : BYTES("to be tried again");
+  set_slot(d, command, slot->unsettled || settles ? SLOT_RUNNING : SLOT_WAITING, why);
   dispatch(d, command);
   return conclude(d);
 }

@@ -100,11 +100,14 @@ def test_operators_read_everything(backend, ada):
 def test_scopes(backend, scope, method, path):
     response = request(backend, method, path, backend.token(scope=scope))
     problem(response, 403, "insufficient-scope")
+    assert 'error="insufficient_scope", scope="orders:' in response.headers["WWW-Authenticate"]
 
 
 def test_wholesale_needs_its_scope(backend):
     client = Client(backend, "ada", "orders:read orders:write")
-    problem(client.create(wholesale()), 403, "insufficient-scope")
+    refused = client.create(wholesale())
+    problem(refused, 403, "insufficient-scope")
+    assert 'scope="orders:wholesale"' in refused.headers["WWW-Authenticate"]
     problem(client.create(wholesale(total=7, gift=1)), 403, "insufficient-scope")
     assert client.create(order()).status_code == 202
 

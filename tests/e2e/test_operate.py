@@ -104,8 +104,10 @@ def test_attention_names_what_waits(backend, ada, services):
 def test_retry(backend, ada, services):
     id = in_attention(ada, services)
     services.answers["record"] = {"body": {"reference": "r"}}
-    assert operator(backend).retry(id, "record").status_code == 202
+    again = operator(backend).http.post(f"/v1/orders/{id}/steps/record/retry", json={"reason": "the account exists now"})
+    assert again.status_code == 202
     assert ada.settled(id)["status"] == "completed"
+    assert "the account exists now" in [event["detail"] for event in ada.events(id)]
     assert {call.key for call in services.of("record", id)} == {f"{id}.record"}
     assert operator(backend).attention() == []
     problem(operator(backend).retry(id, "record"), 409, "step-not-waiting")

@@ -49,7 +49,7 @@ static bool pragma_int64(sqlite3 *db, const char *text, int64_t *ret_value) {
 void schema_describe_damage(const char *path, const char *detail, struct failure *ret_failure) {
   failure_set(ret_failure,
               "database %s is damaged (%.120s): keep a copy of its folder, then restore it from "
-              "a backup or rescue it with sqlite3's .recover",
+              "a backup or rescue it as docs/operations.md says",
               path, detail);
 }
 
