@@ -30,7 +30,7 @@ struct exchange {
 
   /* the gateway's own */
   const struct route *route;  /* NULL where none fits */
-  struct bytes parameters[2]; /* the route's path parameters, decoded */
+  struct bytes parameters[2]; /* the route's path parameters, as sent */
   struct bytes customer;      /* the token's subject */
   bool may_write, may_read, may_write_wholesale, may_operate;
   struct bytes idempotency_key;

@@ -1,7 +1,5 @@
 #include "gateway/route.h"
 
-#include "base/encode.h"
-
 const struct route routes[ROUTE_COUNT] = {
     {ROUTE_CREATE, HTTP_POST, "/v1/orders", "POST /v1/orders", SCOPE_WRITE, BODY_REQUIRED, false, false},
     {ROUTE_LIST, HTTP_GET, "/v1/orders", "GET /v1/orders", SCOPE_READ, BODY_NONE, false, false},
@@ -49,8 +47,7 @@ const struct route *route_find(enum http_method method, struct bytes path, bool 
     struct bytes raw[2] = {{NULL, 0}, {NULL, 0}};
     if (!(route->is_admin ? admin : api) || !matches(bytes_of(route->pattern), path, raw)) continue;
     if (method == route->method || (method == HTTP_HEAD && route->method == HTTP_GET)) {
-      for (size_t j = 0; j < 2; j++)
-        if (raw[j].size && !percent_decode(raw[j], arena, &ret_parameters[j])) return NULL;
+      memcpy(ret_parameters, raw, sizeof raw);
       return route;
     }
     if (allow.size) text_append(&allow, BYTES(", "));

@@ -37,7 +37,8 @@ struct route {
 
 extern const struct route routes[ROUTE_COUNT];
 
-/* The route of a method and path; its parameters, decoded. NULL with `ret_allow` set ("GET, HEAD")
+/* The route of a method and path; its parameters as they were sent: none needs percent-encoding, and
+ * another spelling of an id is no id. NULL with `ret_allow` set ("GET, HEAD")
  * where the path is known and the method is not; NULL and empty where neither is. */
 const struct route *route_find(enum http_method method, struct bytes path, bool api, bool admin,
                                struct arena *arena, struct bytes ret_parameters[2], struct bytes *ret_allow);

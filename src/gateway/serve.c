@@ -90,7 +90,8 @@ static int64_t preferred_wait_ms(const struct exchange *exchange) {
   while (bytes_next_part(&list, ',', &item)) {
     size_t equals = bytes_find(item, '=', 0);
     if (!bytes_equal_ignoring_case(bytes_trim(bytes_slice(item, 0, equals)), BYTES("wait"))) continue;
-    if (!bytes_to_uint64(bytes_trim(bytes_slice(item, equals + 1, item.size)), &seconds)) return 0;
+    struct bytes value = bytes_slice(item, equals + 1, bytes_find(item, ';', 0));
+    if (!bytes_to_uint64(bytes_trim(value), &seconds)) return 0;
     return (int64_t)(seconds > WAIT_SECONDS_MAX ? WAIT_SECONDS_MAX : seconds) * 1000;
   }
   return 0;

@@ -192,6 +192,7 @@ static void test_preferences(void **state) {
     int64_t hold_ms;
     const char *applied;
   } cases[] = {{"wait=5", 5000, "wait=5"},
+               {"wait=6; x", 6000, "wait=6"},
                {"respond-async, Wait = 30 , x", 30000, "wait=30"},
                {"wait=31", 30000, "wait=30"},
                {"wait=18446744073709551615", 30000, "wait=30"},

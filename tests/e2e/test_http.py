@@ -75,11 +75,13 @@ def test_a_foreign_order_does_not_exist(backend, ada):
     id = ada.created()
     bob = Client(backend, "bob")
     answers = [bob.get(id), bob.get(FOREIGN), bob.get("ord_x"), bob.get(id.upper()), bob.get(id + "0"),
+               bob.get("%6F" + id[1:]),
                bob.http.get(f"/v1/orders/{id}/events"), bob.cancel(id)]
     for answer in answers:
         problem(answer, 404, "not-found")
     assert len({answer.content for answer in answers}) == 1
     assert ada.get(id).status_code == 200
+    problem(ada.get("%6F" + id[1:]), 404, "not-found")
 
 
 def test_operators_read_everything(backend, ada):
