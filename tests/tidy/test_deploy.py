@@ -62,7 +62,9 @@ def test_nginx_accepts_its_settings(tmp_path):
     folders = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{folders}{site}\n}}\n")
     result = subprocess.run([nginx, "-t", "-q", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], capture_output=True, text=True)
-    complaints = [line for line in result.stderr.splitlines() if "could not open error log file" not in line]
+    # nginx 1.25 and later would rather have "http2 on", which Debian 12's 1.22 does not know.
+    expected = ("could not open error log file", 'the "listen ... http2" directive is deprecated')
+    complaints = [line for line in result.stderr.splitlines() if not any(text in line for text in expected)]
     assert result.returncode == 0 and not complaints, result.stderr
 
 
