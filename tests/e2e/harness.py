@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -240,7 +241,7 @@ class ServiceStub:
     200; `stub.answers[command]` may be a list of answers (used up one by one, the last one stays), each a
     dict {status, body, headers, delay, raw, close, hang} or a function of the Call that gives one."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.calls, self.lookups, self.answers, self.lookup_answers = [], [], {}, {}
         self.lock = threading.Lock()
         self.released = threading.Event()
@@ -266,11 +267,15 @@ class ServiceStub:
                 pass
 
         self.listener = Listener(("127.0.0.1", 0), Handler)
-        self.port = self.listener.server_address[1]
+        self.port, self.scheme = self.listener.server_address[1], "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.listener.socket = context.wrap_socket(self.listener.socket, server_side=True)
         threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def service_url(self, service):
-        return f"http://127.0.0.1:{self.port}/{service}"
+        return f"{self.scheme}://127.0.0.1:{self.port}/{service}"
 
     def close(self):
         self.released.set()

@@ -1,11 +1,12 @@
 """Callbacks, attention, retry, skip, and services that do not honour keys (contract sections 2 and 5)."""
 
+import subprocess
 import time
 
 import httpx
 import pytest
 
-from harness import Client, operator, order, wait_until, wholesale
+from harness import Client, ServiceStub, operator, order, wait_until, wholesale
 from test_create import problem
 
 
@@ -296,6 +297,23 @@ def test_circuit_opens_and_closes(server, services):
     services.answers["reserve"] = {"body": {"reference": "r"}}
     for id in ids:
         assert ada.settled(id)["status"] == "completed"
+
+
+def test_a_service_that_nobody_vouches_for_is_told_nothing(server, services, folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+    impostor = ServiceStub(tls=(folder / "cert.pem", folder / "key.pem"))
+    try:
+        backend = server(services, inventory_url=impostor.service_url("inventory"))
+        ada = Client(backend)
+        id = ada.created()
+        wait_until(lambda: len([event for event in backend.events() if event["event"] == "call_failed"]) >= 2)
+        assert impostor.calls == []
+        # Nothing was sent, so nothing has to be settled before the order is undone.
+        assert ada.cancel(id).status_code == 202
+        assert ada.settled(id)["status"] == "cancelled" and services.commands(id) == ["refund"]
+    finally:
+        impostor.close()
 
 
 def test_service_credentials(server, services, folder):
