@@ -198,6 +198,7 @@ static bool start_http(struct server *server, struct failure *ret_failure) {
   http.workers = 1;
   http.connections_max = 100;
   if (!http_server_start(&http, server->admin_gateway, &server->admin_http, ret_failure)) return false;
+  log_event(LOG_INFO, "admin_listening", LOG_STRING("address", http_server_address(server->admin_http)));
   printf("spillway: admin on http://%s\n", http_server_address(server->admin_http));
   fflush(stdout);
   return true;

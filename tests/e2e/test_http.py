@@ -58,9 +58,12 @@ def test_open_routes(backend):
 def test_admin_listener(server, services):
     backend = server(services, admin_listen="127.0.0.1:0")
     problem(request(backend, "GET", "/metrics"), 404, "not-found")
-    address = wait_until(lambda: [e for e in backend.events() if e["event"] == "listening"])
     assert request(backend, "GET", "/openapi.json").status_code == 200
-    assert address
+    (event,) = wait_until(lambda: [e for e in backend.events() if e["event"] == "admin_listening"])
+    admin = f"http://{event['address']}"
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert httpx.get(admin + path, trust_env=False).status_code == 200, path
+    problem(httpx.get(admin + "/v1/orders", trust_env=False), 404, "not-found")
 
 
 def test_query_parameters_where_there_are_none(backend, ada):
@@ -191,8 +194,9 @@ def jwk(private, kid, **more):
     algorithm = {rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm, ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
                  ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm}
     kind = next(value for name, value in algorithm.items() if isinstance(private, name))
-    return {**json.loads(kind.to_jwk(private.public_key())), "kid": kid, "use": "sig", **more} if False else {
-        **{k: v for k, v in json.loads(kind.to_jwk(private.public_key())).items() if k != "key_ops"}, "kid": kid, **more}
+    members = json.loads(kind.to_jwk(private.public_key()))
+    members.pop("key_ops", None)
+    return {**members, "kid": kid, **more}
 
 
 @pytest.fixture(scope="module")
