@@ -38,6 +38,17 @@ static bool settled(const struct order_slot *slot) {
   return slot->state == SLOT_WAITING || slot->state == SLOT_REFUSED || passed(slot);
 }
 
+/* Its message is out, and whether it was sent is not stored before the outcome is. */
+static bool may_be_sent(const struct order_slot *slot, enum order_command command,
+                        const struct order_rules *rules) {
+  return rules->attempts_unstored && slot->state == SLOT_WAITING && slot->dispatch_version > 0 &&
+         rules->idempotency[command_service(command)] == IDEMPOTENCY_KEY;
+}
+
+bool order_slot_is_open(const struct order *order, enum order_command slot, const struct order_rules *rules) {
+  return order->slots[slot].state == SLOT_RUNNING || may_be_sent(&order->slots[slot], slot, rules);
+}
+
 static bool undo_is_due(const struct order *order, size_t step) {
   if (do_slot(order, step)->state == SLOT_DONE) return true;
   return step_rules[step].undo_returns_money && order->content.payment != NULL;
@@ -151,6 +162,12 @@ static enum verdict conclude(struct deciding *d) {
   return VERDICT_DECIDED;
 }
 
+/* It was surely not applied, and the order has turned round: whatever message is out is out of date. */
+static void drop(struct deciding *d, enum order_command command) {
+  d->next->slots[command].dispatch_version = 0;
+  set_slot(d, command, SLOT_WAITING, BYTES("not applied, no longer wanted"));
+}
+
 static void bring_to_attention(struct deciding *d, enum order_command command, bool unsettled,
                                struct bytes detail) {
   struct order_slot *slot = &d->next->slots[command];
@@ -168,9 +185,13 @@ static void reverse(struct deciding *d, enum order_status target, struct bytes r
     enum order_command command = step_rules[step].command;
     struct order_slot *slot = &d->next->slots[command];
     bool held = slot->state == SLOT_ATTENTION;
+    if (may_be_sent(slot, command, d->rules)) {
+      slot->unsettled = true;
+      set_slot(d, command, SLOT_RUNNING, BYTES("to be settled"));
+    }
     if (slot->state != SLOT_RUNNING && !held) continue;
     if (!slot->unsettled) {
-      set_slot(d, command, SLOT_WAITING, BYTES("not applied, no longer wanted"));
+      drop(d, command);
     } else if (held && settle_attention) {
       set_slot(d, command, SLOT_RUNNING, BYTES("to be settled"));
       dispatch(d, command);
@@ -198,6 +219,7 @@ static enum verdict decide_create(struct deciding *d) {
   for (size_t step = 0; step < STEP_COUNT; step++)
     d->next->slots[step_rules[step].command].state = SLOT_WAITING;
   add_event(d, BYTES("order.accepted"), NULL, (struct bytes){NULL, 0});
+  if (d->command->reason.size) bring_to_attention(d, step_rules[0].command, false, d->command->reason);
   return conclude(d);
 }
 
@@ -218,7 +240,10 @@ static enum verdict decide_begin(struct deciding *d) {
       slot->state == SLOT_RUNNING || (slot->state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
   if (!open || slot->dispatch_version == 0 || command->dispatch_version != slot->dispatch_version)
     return VERDICT_STALE;
+  bool may_be = may_be_sent(slot, command->slot, d->rules);
+  if (may_be) slot->unsettled = true;
   if (d->now_ms >= slot->deadline_ms) return decide_expired(d, "the deadline has passed");
+  if (may_be) return VERDICT_SEND;
   if (slot->state == SLOT_RUNNING && slot->unsettled) {
     enum idempotency idempotency = d->rules->idempotency[command_service(command->slot)];
     if (idempotency == IDEMPOTENCY_KEY) return VERDICT_SEND;
@@ -254,21 +279,25 @@ static enum verdict decide_refused(struct deciding *d) {
   return conclude(d);
 }
 
+static bool is_open(const struct deciding *d) {
+  return order_slot_is_open(d->next, d->command->slot, d->rules);
+}
+
 static enum verdict decide_not_applied(struct deciding *d) {
   enum order_command command = d->command->slot;
   struct order_slot *slot = &d->next->slots[command];
-  if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+  if (!is_open(d)) return VERDICT_STALE;
   if (d->command->in_doubt || !slot->unsettled) return VERDICT_UNCHANGED;
   slot->unsettled = false;
   if (!is_reversing(d->next) || command_rules[command].is_undo) return VERDICT_DECIDED;
-  set_slot(d, command, SLOT_WAITING, BYTES("not applied, no longer wanted"));
+  drop(d, command);
   return conclude(d);
 }
 
 static enum verdict decide_pending(struct deciding *d) {
   enum order_command command = d->command->slot;
   struct order_slot *slot = &d->next->slots[command];
-  if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+  if (!is_open(d)) return VERDICT_STALE;
   slot->unsettled = true;
   set_slot(d, command, SLOT_PENDING, (struct bytes){NULL, 0});
   add_message(d, MESSAGE_EXPIRE, command, slot->deadline_ms);
@@ -301,12 +330,12 @@ static enum verdict apply_outcome(struct deciding *d) {
       return decide_not_applied(d);
     case OUTCOME_INVALID:
     case OUTCOME_GARBAGE:
-      if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+      if (!is_open(d)) return VERDICT_STALE;
       bring_to_attention(d, command->slot, command->in_doubt || command->outcome == OUTCOME_GARBAGE,
                          command->reason);
       return conclude(d);
     case OUTCOME_UNKNOWN:
-      if (slot->state != SLOT_RUNNING) return VERDICT_STALE;
+      if (!is_open(d)) return VERDICT_STALE;
       if (d->rules->idempotency[command_service(command->slot)] != IDEMPOTENCY_NONE) return VERDICT_UNCHANGED;
       bring_to_attention(d, command->slot, true, command->reason);
       return conclude(d);
@@ -323,7 +352,8 @@ static enum verdict decide_callback(struct deciding *d) {
   if (slot->by_hand || slot->state == SLOT_SKIPPED) return VERDICT_CONFLICT;
   if (slot->state == SLOT_DONE) return done ? VERDICT_UNCHANGED : VERDICT_CONFLICT;
   if (slot->refused) return done ? VERDICT_CONFLICT : VERDICT_UNCHANGED;
-  bool never_sent = slot->state == SLOT_IDLE || (slot->state == SLOT_WAITING && slot->attempts == 0);
+  bool never_sent =
+      slot->state == SLOT_IDLE || (slot->state == SLOT_WAITING && slot->attempts == 0 && !is_open(d));
   if (never_sent || order_status_is_final(d->next->status)) return VERDICT_CONFLICT;
   return apply_outcome(d);
 }
@@ -334,7 +364,7 @@ static enum verdict decide_outcome(struct deciding *d) {
   if (slot->dispatch_version == 0 || slot->dispatch_version != d->command->dispatch_version)
     return VERDICT_STALE;
   bool tells = d->command->outcome == OUTCOME_DONE || d->command->outcome == OUTCOME_REFUSED;
-  bool open = slot->state == SLOT_RUNNING ||
+  bool open = is_open(d) ||
               (tells && (slot->state == SLOT_PENDING || (slot->state == SLOT_ATTENTION && !slot->refused)));
   return open ? apply_outcome(d) : VERDICT_STALE;
 }
@@ -385,6 +415,15 @@ static enum verdict decide_expire(struct deciding *d) {
   return decide_expired(d, "answered 202, and no callback came before the deadline");
 }
 
+static enum verdict decide_abandon(struct deciding *d) {
+  const struct order_slot *slot = &d->next->slots[d->command->slot];
+  bool open = slot->state == SLOT_WAITING || slot->state == SLOT_RUNNING || slot->state == SLOT_PENDING;
+  if (!open || slot->dispatch_version == 0 || slot->dispatch_version != d->command->dispatch_version)
+    return VERDICT_STALE;
+  bring_to_attention(d, d->command->slot, slot->unsettled || is_open(d), d->command->reason);
+  return conclude(d);
+}
+
 enum verdict order_decide(const struct order *order, const struct command *command,
                           const struct order_rules *rules, int64_t now_ms, struct arena *arena,
                           struct decision *ret_decision) {
@@ -414,6 +453,8 @@ enum verdict order_decide(const struct order *order, const struct command *comma
       return decide_skip(&d);
     case COMMAND_KIND_EXPIRE:
       return decide_expire(&d);
+    case COMMAND_KIND_ABANDON:
+      return decide_abandon(&d);
     case COMMAND_KIND_CREATE:
     case COMMAND_KIND_COUNT:
       break;

@@ -22,16 +22,21 @@ enum idempotency { IDEMPOTENCY_KEY, IDEMPOTENCY_LOOKUP, IDEMPOTENCY_NONE };
 struct order_rules {
   enum idempotency idempotency[SERVICE_COUNT];
   int64_t deadline_ms[SERVICE_COUNT]; /* duration, from a dispatch until a person must decide */
+  /* Attempts are not stored before they are made, where the service honours keys: a command whose
+   * message is out then counts as one that may have been sent. For platforms where a write is dear. */
+  bool attempts_unstored;
 };
 
 enum command_kind {
-  COMMAND_KIND_CREATE,  /* order must be NULL; `create` is the new order */
+  COMMAND_KIND_CREATE,  /* order must be NULL; `create` is the new order. With a reason it is made for a
+                           person to decide: acknowledged, but in conflict with another order */
   COMMAND_KIND_BEGIN,   /* an attempt is about to be made for a message */
   COMMAND_KIND_OUTCOME, /* an attempt ended, or a callback or look-up told how */
   COMMAND_KIND_CANCEL,
-  COMMAND_KIND_RETRY,  /* a person: try the command in attention again */
-  COMMAND_KIND_SKIP,   /* a person: it was done by hand, or go on without it */
-  COMMAND_KIND_EXPIRE, /* a pending command's deadline came */
+  COMMAND_KIND_RETRY,   /* a person: try the command in attention again */
+  COMMAND_KIND_SKIP,    /* a person: it was done by hand, or go on without it */
+  COMMAND_KIND_EXPIRE,  /* a pending command's deadline came */
+  COMMAND_KIND_ABANDON, /* a message could not be worked on, however often it was delivered */
   COMMAND_KIND_COUNT
 };
 
@@ -49,16 +54,17 @@ enum outcome {
 struct command {
   enum command_kind kind;
   const struct order *create; /* CREATE: id, customer, content, content_json, traceparent set */
-  enum order_command slot;    /* BEGIN, OUTCOME, EXPIRE */
+  enum order_command slot;    /* BEGIN, OUTCOME, EXPIRE, ABANDON */
   enum step step;             /* RETRY, SKIP */
-  int64_t dispatch_version;   /* BEGIN, OUTCOME, EXPIRE: the message's; 0 for a callback, which fits any */
+  int64_t dispatch_version;   /* BEGIN, OUTCOME, EXPIRE, ABANDON: the message's; 0 for a callback: fits any */
   int64_t attempts;           /* BEGIN, OUTCOME: this attempt's number, from 1; 0: not an attempt's */
   enum outcome outcome;       /* OUTCOME */
   bool is_callback;           /* OUTCOME */
   bool in_doubt;              /* OUTCOME: an earlier attempt's outcome is unknown (BEGIN said VERDICT_SEND) */
   struct bytes reference;     /* OUTCOME done, SKIP applied */
-  struct bytes reason;        /* OUTCOME: of the refusal, or what the service answered; SKIP; CANCEL */
-  bool applied;               /* SKIP */
+  struct bytes
+      reason;   /* OUTCOME: of the refusal, or what the service answered; CREATE; SKIP; CANCEL; ABANDON */
+  bool applied; /* SKIP */
 };
 
 /* By precedence: where several apply, the first is given. */
@@ -106,6 +112,9 @@ struct decision {
 enum verdict order_decide(const struct order *order, const struct command *command,
                           const struct order_rules *rules, int64_t now_ms, struct arena *arena,
                           struct decision *ret_decision);
+
+/* An attempt of the command may be under way: what is told of its outcome counts. */
+bool order_slot_is_open(const struct order *order, enum order_command slot, const struct order_rules *rules);
 
 /* What the API shows of a step, derived from its two slots (contract section 5, "Shapes"). */
 const char *order_step_state(const struct order *order, enum step step);

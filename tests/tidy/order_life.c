@@ -103,7 +103,7 @@ static void try_command(struct walk *walk, const struct order *before, struct co
   struct arena arena;
   static struct decision decision;
   arena_init(&arena);
-  command.reason = BYTES("x");
+  if (command.kind != COMMAND_KIND_CREATE) command.reason = BYTES("x");
   command.reference = BYTES("x");
   if (order_decide(before, &command, &walk->rules, now_ms, &arena, &decision) == VERDICT_DECIDED) {
     note(before, &decision, cause);
