@@ -1,6 +1,7 @@
 #include "function/accept.h"
 
 #include "order/content.h"
+#include "port/intake.h"
 #include "wire/id.h"
 
 struct accepting {
@@ -8,6 +9,7 @@ struct accepting {
   struct accept_reply *reply;
   struct decision decision;
   char id[ID_CHARACTERS];
+  const struct store_commit *commit;
 };
 
 static void refuse(struct accepting *accepting, enum problem problem, const char *detail) {
@@ -84,6 +86,23 @@ static size_t claims_of(const struct order *order, struct arena *arena, struct b
   return count;
 }
 
+/* The spillway: what the store cannot take now is as safe in the intake, and admitted later. A commit
+ * that failed may have been written; then the admission finds it there. */
+static bool spill(const struct function_context *context, struct accepting *accepting) {
+  struct order *order = &accepting->decision.next;
+  struct intake_order spilled = {.id = order->id,
+                                 .customer = order->customer,
+                                 .content_json = order->content_json,
+                                 .traceparent = order->traceparent,
+                                 .accepted_ms = order->created_ms,
+                                 .claim_count = accepting->commit->claim_count};
+  memcpy(spilled.claims, accepting->commit->claims, sizeof spilled.claims);
+  if (!context->intake || !intake_put(context->intake, &spilled)) return false;
+  accepting->reply->order = order;
+  telemetry_count(context->telemetry, METRIC_SPILLS, NULL, NULL, 1);
+  return true;
+}
+
 static void reply_to(const struct function_context *context, struct accepting *accepting,
                      const struct store_result *result) {
   struct accept_reply *reply = accepting->reply;
@@ -114,6 +133,7 @@ static void reply_to(const struct function_context *context, struct accepting *a
     case COMMIT_CONFLICT:
     case COMMIT_THROTTLED:
     case COMMIT_FAILED:
+      if (spill(context, accepting)) return;
       refuse(accepting, PROBLEM_OVERLOADED, "the order could not be stored; send the same request again");
   }
 }
@@ -139,6 +159,7 @@ void accept_run(const struct function_context *context, const struct accept_requ
     struct store_commit *commit = &commits[commit_count];
     commit->decision = &accepting->decision;
     commit->claim_count = claims_of(order, of_reply, commit->claims);
+    accepting->commit = commit;
     committed[commit_count++] = accepting;
   }
   if (commit_count > 0) store_commit(context->store, commits, commit_count, results);

@@ -55,6 +55,7 @@ static void begin_one(const struct function_context *context, const struct chang
   attempt->send = change->verdict == VERDICT_SEND || change->verdict == VERDICT_LOOK_UP ||
                   (change->verdict == VERDICT_DECIDED && change->decision->send);
   if (!attempt->send) return;
+  attempt->order = order_copy_state(change->order, &attempt->arena);
   if (change->verdict == VERDICT_LOOK_UP)
     request_make_lookup(context, change->order, message->slot, &attempt->arena, &attempt->request);
   else
@@ -73,6 +74,7 @@ void call_begin(const struct function_context *context, const struct message *me
     arena_init(&ret_attempts[i].arena);
     changes[i] = change_for(&messages[i], expires ? COMMAND_KIND_EXPIRE : COMMAND_KIND_BEGIN);
     changes[i].command.attempts = messages[i].attempts + 1;
+    if (context->rules.attempts_unstored && !expires) changes[i].how = STORE_LOAD_RECENT;
     changes[i].command.reason = bytes_of(ret_attempts[i].message.note);
     all[i] = &changes[i];
   }
@@ -81,8 +83,20 @@ void call_begin(const struct function_context *context, const struct message *me
   arena_release(&arena);
 }
 
+/* Another command of the order has a message out, and may have moved the order on since. */
+static bool is_contended(const struct order *order, enum order_command slot) {
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    enum slot_state state = order->slots[i].state;
+    if (i != slot && order->slots[i].dispatch_version > 0 &&
+        (state == SLOT_WAITING || state == SLOT_RUNNING || state == SLOT_PENDING))
+      return true;
+  }
+  return false;
+}
+
 /* The command that an answer makes for the core. */
-static struct change outcome_of(struct call_attempt *attempt, const struct service_answer *answer) {
+static struct change outcome_of(const struct function_context *context, struct call_attempt *attempt,
+                                const struct service_answer *answer) {
   struct change change = change_for(&attempt->message, COMMAND_KIND_OUTCOME);
   struct answer_meaning meaning;
   if (attempt->request.is_lookup)
@@ -95,6 +109,8 @@ static struct change outcome_of(struct call_attempt *attempt, const struct servi
   change.command.reason = meaning.reason;
   change.command.in_doubt = attempt->in_doubt;
   attempt->outcome = outcome_names[meaning.outcome];
+  change.how = STORE_LOAD_STATE | (context->rules.attempts_unstored ? STORE_LOAD_RECENT : 0U);
+  if (!is_contended(attempt->order, attempt->message.slot)) change.known = attempt->order;
   return change;
 }
 
@@ -112,8 +128,9 @@ static void finish_one(const struct function_context *context, const struct chan
     return;
   }
   if (ends_the_dispatch(command->outcome) || change->verdict == VERDICT_STALE) return;
-  const struct order_slot *slot = change->order ? &change->order->slots[command->slot] : NULL;
-  if (!slot || slot->state != SLOT_RUNNING) return; /* dropped, or a person must decide */
+  if (!change->order || !order_slot_is_open(change->order, command->slot, &context->rules))
+    return; /* dropped, or a person must decide */
+  const struct order_slot *slot = &change->order->slots[command->slot];
   int64_t delay_ms = back_off_ms(context, command->attempts);
   if (attempt->request.is_lookup && command->outcome == OUTCOME_NOT_APPLIED) delay_ms = 0;
   if (answer->has_retry_after && answer->retry_after_ms > delay_ms) delay_ms = answer->retry_after_ms;
@@ -131,7 +148,7 @@ void call_finish(const struct function_context *context, struct call_attempt *co
   struct change *changes = ARENA_ARRAY(&arena, count, struct change);
   struct change **all = ARENA_ARRAY(&arena, count, struct change *);
   for (size_t i = 0; i < count; i++) {
-    changes[i] = outcome_of(attempts[i], answers[i]);
+    changes[i] = outcome_of(context, attempts[i], answers[i]);
     all[i] = &changes[i];
   }
   change_run(context, all, count, &arena);

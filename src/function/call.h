@@ -15,6 +15,8 @@ struct call_attempt {
   bool send;     /* there is a request to send; otherwise `result` says how it ended */
   bool in_doubt; /* an earlier attempt's outcome is unknown */
   struct service_call request;
+  const struct order
+      *order; /* as call_begin left it, without its content; NULL where there is nothing to send */
   struct message_result result;
   bool stored;         /* after call_finish: false where the store failed; call it again with the
                           same answer, or let the message come again */

@@ -2,22 +2,60 @@
 
 enum { CHANGE_TRIES_MAX = 8, CHANGE_BATCH_MAX = 256 };
 
-static void load_and_decide(const struct function_context *context, struct change *const *open, size_t count,
-                            struct arena *arena) {
+static void decide(const struct function_context *context, struct change *change, int64_t now_ms,
+                   struct arena *arena) {
+  change->decision = ARENA_NEW(arena, struct decision);
+  change->verdict =
+      order_decide(change->order, &change->command, &context->rules, now_ms, arena, change->decision);
+}
+
+/* Loads what is not known, all that may save in the same way as one call. */
+static void load(const struct function_context *context, struct change *const *open, size_t count, unsigned how,
+                 struct arena *arena) {
   struct bytes *ids = ARENA_ARRAY(arena, count, struct bytes);
   struct store_loaded *loaded = ARENA_ARRAY(arena, count, struct store_loaded);
-  for (size_t i = 0; i < count; i++) ids[i] = open[i]->id;
-  store_load(context->store, ids, count, arena, loaded);
+  size_t asked = 0;
+  for (size_t i = 0; i < count; i++)
+    if (!open[i]->known && open[i]->how == how) ids[asked++] = open[i]->id;
+  if (asked == 0) return;
+  store_load(context->store, ids, asked, how, arena, loaded);
+  asked = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct change *change = open[i];
+    if (change->known || change->how != how) continue;
+    change->unavailable = loaded[asked].status == LOAD_FAILED;
+    change->order = loaded[asked].status == LOAD_FOUND ? loaded[asked].order : NULL;
+    asked++;
+  }
+}
+
+static bool is_usable(enum verdict verdict) {
+  return verdict == VERDICT_DECIDED || verdict == VERDICT_UNCHANGED || verdict == VERDICT_SEND ||
+         verdict == VERDICT_LOOK_UP;
+}
+
+/* What an order of some moments ago does not settle is decided on the newest. */
+static void load_and_decide(const struct function_context *context, struct change *const *open, size_t count,
+                            struct arena *arena) {
+  struct change *again[CHANGE_BATCH_MAX];
+  size_t again_count = 0;
+  for (unsigned how = STORE_LOAD_WHOLE; how <= (STORE_LOAD_RECENT | STORE_LOAD_STATE); how++)
+    load(context, open, count, how, arena);
   int64_t now_ms = clock_now_ms(context->clock);
   for (size_t i = 0; i < count; i++) {
     struct change *change = open[i];
-    change->unavailable = loaded[i].status == LOAD_FAILED;
-    change->order = loaded[i].status == LOAD_FOUND ? loaded[i].order : NULL;
+    if (change->known) {
+      change->order = change->known;
+      change->unavailable = false;
+    }
     if (change->unavailable) continue;
-    change->decision = ARENA_NEW(arena, struct decision);
-    change->verdict =
-        order_decide(change->order, &change->command, &context->rules, now_ms, arena, change->decision);
+    decide(context, change, now_ms, arena);
+    bool newest = !change->known && !(change->how & STORE_LOAD_RECENT);
+    change->known = NULL;
+    change->how &= ~(unsigned)STORE_LOAD_RECENT;
+    if (!newest && !is_usable(change->verdict)) again[again_count++] = change;
   }
+  if (again_count > 0) load_and_decide(context, again, again_count, arena);
 }
 
 /* Commits what was decided; gives how many must be tried again, moved to the front of `open`. */

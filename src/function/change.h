@@ -8,6 +8,9 @@
 struct change {
   struct bytes id;
   struct command command;
+  const struct order *known; /* as the caller loaded or stored it a moment ago: tried first; or NULL */
+  unsigned how;              /* of the first load (port/store.h): what is not decided on it, or was moved on
+                                meanwhile, is loaded as a whole and newest */
 
   bool unavailable; /* the store failed, was throttled or kept moving on: nothing below holds */
   enum verdict verdict;

@@ -8,8 +8,11 @@
 #include "port/store.h"
 #include "port/telemetry.h"
 
+struct intake;
+
 struct function_context {
   struct store *store;
+  struct intake *intake; /* where orders wait that the store could not take; NULL: they are refused */
   struct clock *clock;
   struct entropy *entropy;
   struct telemetry *telemetry;

@@ -35,6 +35,10 @@ bool read_idempotency_key(struct exchange *exchange);
 bool cors_preflight(const struct gateway *gateway, struct exchange *exchange, struct bytes allow);
 void cors_mark(const struct gateway *gateway, struct exchange *exchange);
 
+/* The store has no such order, but the id was derived for this customer, who can only have it from an
+ * acknowledgement: it waits in the intake. */
+bool waits_in_intake(const struct gateway *gateway, const struct exchange *exchange);
+
 /* The handlers behind the routes, each for a batch of exchanges of its route. */
 void serve_create(struct gateway *gateway, struct exchange **exchanges, size_t count);
 void serve_get(struct gateway *gateway, struct exchange **exchanges, size_t count);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "function/accept.h"
 #include "gateway/view.h"
+#include "wire/id.h"
 #include "wire/trace.h"
 
 enum { WAIT_SECONDS_MAX = 30 };
@@ -140,13 +141,28 @@ static size_t opened_headers(const struct exchange *exchange) {
   return count;
 }
 
+bool waits_in_intake(const struct gateway *gateway, const struct exchange *exchange) {
+  const struct function_context *functions = gateway->config.functions;
+  return functions->intake && id_belongs_to(functions->id_secret, exchange->parameters[0], exchange->customer);
+}
+
+static void answer_missing(struct gateway *gateway, struct exchange *exchange) {
+  if (!waits_in_intake(gateway, exchange)) {
+    answer_problem(exchange, PROBLEM_NOT_FOUND, "there is no such order");
+    return;
+  }
+  answer_json(exchange, 200, view_waiting(exchange->parameters[0], exchange->customer, &exchange->arena));
+  http_response_add(&exchange->response, "Cache-Control", BYTES("no-store"));
+  http_response_add(&exchange->response, "Retry-After", BYTES("1"));
+}
+
 void serve_get(struct gateway *gateway, struct exchange **exchanges, size_t count) {
   struct arena arena;
   arena_init(&arena);
   struct bytes *ids = ARENA_ARRAY(&arena, count, struct bytes);
   struct store_loaded *loaded = ARENA_ARRAY(&arena, count, struct store_loaded);
   for (size_t i = 0; i < count; i++) ids[i] = exchanges[i]->parameters[0];
-  store_load(gateway->config.functions->store, ids, count, &arena, loaded);
+  store_load(gateway->config.functions->store, ids, count, STORE_LOAD_WHOLE, &arena, loaded);
   for (size_t i = 0; i < count; i++) {
     struct exchange *exchange = exchanges[i];
     exchange->hold_ms = 0;
@@ -154,7 +170,7 @@ void serve_get(struct gateway *gateway, struct exchange **exchanges, size_t coun
     if (loaded[i].status == LOAD_FOUND) {
       answer_order(exchange, loaded[i].order, preferred_wait_ms(exchange));
     } else if (loaded[i].status == LOAD_MISSING) {
-      answer_problem(exchange, PROBLEM_NOT_FOUND, "there is no such order");
+      answer_missing(gateway, exchange);
     } else {
       answer_problem(exchange, PROBLEM_OVERLOADED, "the store could not be read; try again");
       http_response_add(&exchange->response, "Retry-After", BYTES("1"));

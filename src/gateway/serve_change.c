@@ -103,7 +103,13 @@ static bool read_command(struct exchange *exchange, struct command *command) {
   }
 }
 
-static void answer_change(struct exchange *exchange, const struct operate_reply *reply) {
+static void answer_change(const struct gateway *gateway, struct exchange *exchange,
+                          struct operate_reply *reply) {
+  if (reply->problem == PROBLEM_NOT_FOUND && exchange->route->id == ROUTE_CANCEL &&
+      waits_in_intake(gateway, exchange)) {
+    reply->problem = PROBLEM_OVERLOADED;
+    reply->detail = BYTES("the order is accepted and waits to be stored; try again");
+  }
   if (reply->problem != PROBLEM_NONE) {
     answer_problem_with(exchange, reply->problem, reply->detail, NULL);
     if (reply->problem == PROBLEM_OVERLOADED) http_response_add(&exchange->response, "Retry-After", BYTES("1"));
@@ -133,6 +139,6 @@ void serve_changes(struct gateway *gateway, struct exchange **exchanges, size_t 
     asked[asked_count++] = &changes[i];
   }
   if (asked_count > 0) operate_run(gateway->config.functions, asked, asked_count, &arena, replies);
-  for (size_t i = 0; i < asked_count; i++) answer_change(asking[i], &replies[i]);
+  for (size_t i = 0; i < asked_count; i++) answer_change(gateway, asking[i], &replies[i]);
   arena_release(&arena);
 }

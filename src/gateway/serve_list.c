@@ -138,6 +138,8 @@ void serve_events(struct gateway *gateway, struct exchange *exchange) {
   if (!store_events(gateway->config.functions->store, exchange->parameters[0], &exchange->arena, &events,
                     &count, &failure))
     unavailable(exchange);
+  else if (count == 0 && waits_in_intake(gateway, exchange))
+    unavailable(exchange);
   else if (count == 0)
     answer_problem(exchange, PROBLEM_NOT_FOUND, "there is no such order");
   else

@@ -103,6 +103,24 @@ struct bytes view_order(const struct order *order, struct arena *arena) {
   return close_view(&writer);
 }
 
+struct bytes view_waiting(struct bytes id, struct bytes customer, struct arena *arena) {
+  struct order order = {.id = id, .customer = customer};
+  struct text text;
+  struct json_writer writer;
+  for (size_t step = 0; step < STEP_COUNT; step++) order.slots[step_rules[step].command].state = SLOT_WAITING;
+  open_view(&writer, &text, arena);
+  json_write_text(&writer, "id", id);
+  json_write_text(&writer, "customer", customer);
+  json_write_string(&writer, "status", order_status_name(ORDER_ACCEPTED));
+  json_write_int64(&writer, "version", 1);
+  json_write_null(&writer, "reason");
+  json_open_array(&writer, "steps");
+  for (size_t step = 0; step < STEP_COUNT; step++) write_step(&writer, &order, (enum step)step);
+  json_close_array(&writer);
+  json_write_null(&writer, "refund");
+  return close_view(&writer);
+}
+
 struct bytes view_events(const struct order_event *events, size_t count, struct arena *arena) {
   struct text text;
   struct json_writer writer;

@@ -12,6 +12,8 @@ void view_write_summary(struct json_writer *writer, const char *name, const stru
 struct bytes view_accepted(const struct order *order, struct arena *arena);
 struct bytes view_summary(const struct order *order, struct arena *arena);
 struct bytes view_order(const struct order *order, struct arena *arena);
+/* An order that was acknowledged and still waits in the intake (port/intake.h): what is known of it. */
+struct bytes view_waiting(struct bytes id, struct bytes customer, struct arena *arena);
 struct bytes view_events(const struct order_event *events, size_t count, struct arena *arena);
 /* `next_cursor` empty: null. */
 struct bytes view_orders(const struct order *orders, size_t count, struct bytes next_cursor,

@@ -27,6 +27,22 @@ bool order_status_is_final(enum order_status status) {
   return status == ORDER_COMPLETED || status == ORDER_REJECTED || status == ORDER_CANCELLED;
 }
 
+struct order *order_copy_state(const struct order *order, struct arena *arena) {
+  static const struct order_payment some_payment;
+  struct order *copy = ARENA_NEW(arena, struct order);
+  *copy = *order;
+  copy->content = (struct order_content){.channel = order->content.channel,
+                                         .payment = order->content.payment ? &some_payment : NULL};
+  copy->content_json = (struct bytes){NULL, 0};
+  struct bytes *texts[] = {&copy->id, &copy->customer, &copy->traceparent, &copy->reason};
+  for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(arena, *texts[i]);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    copy->slots[i].reference = arena_copy(arena, copy->slots[i].reference);
+    copy->slots[i].reason = arena_copy(arena, copy->slots[i].reason);
+  }
+  return copy;
+}
+
 bool order_subtotal(const struct order_content *content, int64_t *ret_subtotal) {
   int64_t sum = 0, amount;
   for (size_t i = 0; i < content->lines.count; i++) {

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "base/arena.h"
 
 enum {
   ORDER_ID_CHARACTERS = 36, /* "ord_" and 32 characters of base32 */
@@ -130,6 +130,10 @@ bool order_status_parse(struct bytes name, enum order_status *ret_status);
 const char *order_channel_name(int channel);
 extern const char *const order_channel_names[]; /* by enum order_channel, ends with NULL */
 bool order_status_is_final(enum order_status status);
+
+/* What order_decide and a store need of an order that exists: everything but its content, of which the
+ * channel and whether there is a payment are kept. Texts are copied into the arena. */
+struct order *order_copy_state(const struct order *order, struct arena *arena);
 
 /* Sum of quantity × unit_price; false on overflow. */
 bool order_subtotal(const struct order_content *content, int64_t *ret_subtotal);

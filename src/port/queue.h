@@ -1,6 +1,7 @@
 /* Port: the queues between the functions. Each (service, channel) has one. Messages are put in by
- * store_commit, with the order they follow from; a runner (SQS's event source mapping on AWS, the
- * local runner on one machine) receives them, invokes the function, and settles each one.
+ * store_commit, with the order they follow from, or, where the store only keeps them as the order's
+ * outbox, by function/relay; a runner (SQS's event source mapping on AWS, the local runner on one
+ * machine) receives them, invokes the function, and settles each one.
  *
  * Delivery    At least once, in no promised order, not before due_ms. A message that was received is
  *             delivered to nobody else until it is settled or its lease ends (on one machine a lease
@@ -49,6 +50,7 @@ struct queue_operations {
   size_t (*receive)(struct queue *queue, int index, int64_t now_ms, size_t most, struct message *ret_messages);
   void (*settle)(struct queue *queue, const struct message *messages, const struct message_result *results,
                  size_t count, int64_t now_ms);
+  void (*send)(struct queue *queue, const struct message *messages, size_t count, bool *ret_sent);
 };
 
 struct queue {
@@ -65,6 +67,13 @@ static inline size_t queue_receive(struct queue *queue, int index, int64_t now_m
 static inline void queue_settle(struct queue *queue, const struct message *messages,
                                 const struct message_result *results, size_t count, int64_t now_ms) {
   queue->operations->settle(queue, messages, results, count, now_ms);
+}
+
+/* Puts messages in, each into its queue; true for each that is surely there. Only where a relay does so
+ * (NULL on one machine). */
+static inline void queue_send(struct queue *queue, const struct message *messages, size_t count,
+                              bool *ret_sent) {
+  queue->operations->send(queue, messages, count, ret_sent);
 }
 
 #endif

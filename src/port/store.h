@@ -23,6 +23,13 @@
 
 enum { STORE_CLAIMS_MAX = 2, STORE_PAGE_MAX = 200 };
 
+/* How a load may save: bits. */
+enum {
+  STORE_LOAD_WHOLE = 0,
+  STORE_LOAD_RECENT = 1, /* may be some moments old (a change decided on it meets CONFLICT) */
+  STORE_LOAD_STATE = 2   /* of the content only the channel and whether there is a payment are needed */
+};
+
 struct store_commit {
   const struct decision *decision;       /* next.revision == 1 makes it a create */
   struct bytes claims[STORE_CLAIMS_MAX]; /* keys that must be unused; create only */
@@ -91,7 +98,7 @@ struct store;
 struct store_operations {
   void (*commit)(struct store *store, const struct store_commit *commits, size_t count,
                  struct store_result *ret_results);
-  void (*load)(struct store *store, const struct bytes *ids, size_t count, struct arena *arena,
+  void (*load)(struct store *store, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,
                struct store_loaded *ret_loaded);
   bool (*list)(struct store *store, const struct store_query *query, struct arena *arena,
                struct store_page *ret_page, struct failure *ret_failure);
@@ -111,9 +118,9 @@ static inline void store_commit(struct store *store, const struct store_commit *
   store->operations->commit(store, commits, count, ret_results);
 }
 
-static inline void store_load(struct store *store, const struct bytes *ids, size_t count, struct arena *arena,
-                              struct store_loaded *ret_loaded) {
-  store->operations->load(store, ids, count, arena, ret_loaded);
+static inline void store_load(struct store *store, const struct bytes *ids, size_t count, unsigned how,
+                              struct arena *arena, struct store_loaded *ret_loaded) {
+  store->operations->load(store, ids, count, how, arena, ret_loaded);
 }
 
 MUST_USE static inline bool store_list(struct store *store, const struct store_query *query,

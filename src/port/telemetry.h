@@ -18,6 +18,8 @@
   X(CALLS, "spillway_calls_total", COUNTER, "Calls to services, by command and outcome.")                     \
   X(RETRIES, "spillway_call_retries_total", COUNTER, "Calls put back to be tried again, by service.")         \
   X(TRANSITIONS, "spillway_order_transitions_total", COUNTER, "Transitions of orders, by new status.")        \
+  X(SPILLS, "spillway_orders_spilled_total", COUNTER,                                                         \
+    "Orders accepted into the intake because the store could not take them.")                                 \
   X(OVERLOADS, "spillway_overload_total", COUNTER, "Requests refused early, by cause.")
 
 enum telemetry_metric {

@@ -27,7 +27,7 @@ static void loads_answer_one_by_one(void **state) {
   create(world, &(struct new_order){.number = 1});
   struct bytes ids[3] = {order_id_of(world, 2), order_id_of(world, 1), BYTES("none")};
   struct store_loaded loaded[3];
-  store_load(world_store(world), ids, 3, &world->arena, loaded);
+  store_load(world_store(world), ids, 3, STORE_LOAD_WHOLE, &world->arena, loaded);
   assert_int_equal(loaded[0].status, LOAD_MISSING);
   assert_int_equal(loaded[1].status, LOAD_FOUND);
   assert_int_equal(loaded[2].status, LOAD_MISSING);

@@ -172,7 +172,7 @@ struct order *create(struct world *world, const struct new_order *new_order) {
 struct order *load(struct world *world, struct bytes id) {
   struct store_loaded loaded;
   memset(&loaded, 0xAA, sizeof loaded);
-  store_load(world_store(world), &id, 1, &world->arena, &loaded);
+  store_load(world_store(world), &id, 1, STORE_LOAD_WHOLE, &world->arena, &loaded);
   assert_int_not_equal(loaded.status, LOAD_FAILED);
   return loaded.status == LOAD_FOUND ? loaded.order : NULL;
 }

@@ -117,8 +117,9 @@ static void commit_all(struct store *port, const struct store_commit *commits, s
   }
 }
 
-static void load_all(struct store *port, const struct bytes *ids, size_t count, struct arena *arena,
-                     struct store_loaded *ret_loaded) {
+static void load_all(struct store *port, const struct bytes *ids, size_t count, unsigned how,
+                     struct arena *arena, struct store_loaded *ret_loaded) {
+  (void)how;
   struct fake_store *store = (struct fake_store *)port;
   store->load_calls++;
   store->ids_loaded += count;

@@ -228,7 +228,7 @@ enum order_column {
 MUST_USE bool reader_order(struct reader *reader, sqlite3_stmt *row, struct arena *arena,
                            struct order *ret_order);
 
-void reader_load(struct store *store, const struct bytes *ids, size_t count, struct arena *arena,
+void reader_load(struct store *store, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,
                  struct store_loaded *ret_loaded);
 bool reader_list(struct store *store, const struct store_query *query, struct arena *arena,
                  struct store_page *ret_page, struct failure *ret_failure);

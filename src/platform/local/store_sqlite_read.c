@@ -139,8 +139,9 @@ static void load_one(struct reader *reader, struct bytes id, struct arena *arena
   sqlite3_reset(read);
 }
 
-void reader_load(struct store *port, const struct bytes *ids, size_t count, struct arena *arena,
+void reader_load(struct store *port, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,
                  struct store_loaded *ret_loaded) {
+  (void)how; /* whole and newest: reads are cheap here */
   struct store_sqlite *store = (struct store_sqlite *)port;
   struct reader *reader = reader_take(store);
   for (size_t i = 0; i < count; i++) {

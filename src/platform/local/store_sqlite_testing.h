@@ -126,7 +126,7 @@ static inline enum commit_status commit(struct fixture *f, const struct decision
 static inline bool exists(struct fixture *f, int number) {
   struct bytes id = id_of(f, number);
   struct store_loaded loaded;
-  store_load(store_sqlite_store(f->store), &id, 1, &f->arena, &loaded);
+  store_load(store_sqlite_store(f->store), &id, 1, STORE_LOAD_WHOLE, &f->arena, &loaded);
   assert_int_not_equal(loaded.status, LOAD_FAILED);
   return loaded.status == LOAD_FOUND;
 }
