@@ -10,7 +10,7 @@
 #include "cli/audit_fetch.h"
 #include "cli/commands.h"
 #include "cli/operator_token.h"
-#include "cli/options.h"
+#include "settings/options.h"
 
 struct settings {
   const char *ledger, *url, *sandbox_url, *token_file, *secret_file, *issuer, *audience;

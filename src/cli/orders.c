@@ -4,7 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/operator_token.h"
-#include "cli/options.h"
+#include "settings/options.h"
 #include "cli/orders_print.h"
 #include "cli/remote.h"
 #include "wire/json_write.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "settings/options.h"
 #include "cli/sandbox_server.h"
 
 struct settings {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/panic.h"
-#include "cli/address.h"
+#include "settings/address.h"
 #include "cli/sandbox_exchange.h"
 
 static int64_t monotonic_ms(void) {

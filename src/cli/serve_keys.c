@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "cli/secret.h"
-#include "platform/local/key_source.h"
+#include "platform/net/key_source.h"
 
 enum { REFRESH_CHECK_SECONDS = 10 };
 

@@ -2,7 +2,7 @@
 #ifndef CLI_SERVE_SETTINGS_H
 #define CLI_SERVE_SETTINGS_H
 
-#include "cli/options.h"
+#include "settings/options.h"
 #include "order/order.h"
 
 struct service_settings {

@@ -7,7 +7,7 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "settings/options.h"
 #include "cli/secret.h"
 #include "cli/surge_ledger.h"
 #include "cli/surge_report.h"

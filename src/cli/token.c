@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "settings/options.h"
 #include "cli/secret.h"
 #include "wire/jwt.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "settings/options.h"
 
 static const struct option_table table = {
     .command = "version",

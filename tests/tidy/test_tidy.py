@@ -13,6 +13,7 @@ TRACKED = [ROOT / name for name in subprocess.run(["git", "ls-files"], cwd=ROOT,
 # Each folder of src/ with the folders it may include from, besides its own.
 LAYERS = {
     "base": (),
+    "settings": ("base",),
     "wire": ("base",),
     "order": ("base", "wire"),
     "port": ("base", "order"),
@@ -20,7 +21,9 @@ LAYERS = {
     "gateway": ("base", "wire", "order", "port", "function"),
     "platform/net": ("base", "wire", "order", "port"),
     "platform/local": ("base", "wire", "order", "port", "function", "gateway", "platform/net"),
-    "cli": ("base", "wire", "order", "port", "function", "gateway", "platform/net", "platform/local"),
+    "platform/aws": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net"),
+    "bootstrap": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net", "platform/aws"),
+    "cli": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net", "platform/local"),
 }
 # The commands' files that may name a concrete platform: those that put one together.
 NAMES_A_PLATFORM = re.compile(r"^src/cli/(serve\w*|version|sandbox\w*|client\w*)\.[ch]$")

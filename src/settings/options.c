@@ -1,5 +1,5 @@
 /* Settings from defaults, environment and flags; everything wrong is told at once. */
-#include "cli/options.h"
+#include "settings/options.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "base/time.h"
-#include "cli/address.h"
-#include "cli/options.h"
+#include "settings/address.h"
+#include "settings/options.h"
 
 /* Texts made here (joined words, complaints, variable names) live as long as the process. */
 static struct arena option_texts;

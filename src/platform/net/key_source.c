@@ -1,4 +1,4 @@
-#include "platform/local/key_source.h"
+#include "platform/net/key_source.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/panic.h"
-#include "platform/local/key_fetch.h"
+#include "platform/net/key_fetch.h"
 
 struct key_reference {
   struct jwt_keys *keys;

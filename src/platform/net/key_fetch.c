@@ -1,4 +1,4 @@
-#include "platform/local/key_fetch.h"
+#include "platform/net/key_fetch.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

@@ -1,5 +1,5 @@
 /* Settings: from which source, checked how, and what is told when they are wrong. */
-#include "cli/options.h"
+#include "settings/options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  *
  * Readers on any thread take a reference (key_source_acquire), verify with it and give it back; the keys
  * they hold stay as they are, whatever a refresh does meanwhile. */
-#ifndef PLATFORM_LOCAL_KEY_SOURCE_H
-#define PLATFORM_LOCAL_KEY_SOURCE_H
+#ifndef PLATFORM_NET_KEY_SOURCE_H
+#define PLATFORM_NET_KEY_SOURCE_H
 
 #include <stdint.h>
 

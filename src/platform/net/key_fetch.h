@@ -1,6 +1,6 @@
-/* Reads a document of bounded size from a file or by HTTP, for platform/local/key_source.h. */
-#ifndef PLATFORM_LOCAL_KEY_FETCH_H
-#define PLATFORM_LOCAL_KEY_FETCH_H
+/* Reads a document of bounded size from a file or by HTTP, for platform/net/key_source.h. */
+#ifndef PLATFORM_NET_KEY_FETCH_H
+#define PLATFORM_NET_KEY_FETCH_H
 
 #include "base/attributes.h"
 #include "base/failure.h"

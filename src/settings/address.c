@@ -1,4 +1,4 @@
-#include "cli/address.h"
+#include "settings/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

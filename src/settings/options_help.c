@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "cli/options.h"
+#include "settings/options.h"
 
 enum { PAGE_COLUMNS = 80 };
 

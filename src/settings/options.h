@@ -1,8 +1,8 @@
 /* Settings as one table: from it come the flags, the environment variables, --help, the checks and
  * docs/settings.md. A setting "listen" is the flag --listen and the variable SPILLWAY_LISTEN; the
  * flag wins. An empty variable is unset, unless the setting says otherwise. */
-#ifndef CLI_OPTIONS_H
-#define CLI_OPTIONS_H
+#ifndef SETTINGS_OPTIONS_H
+#define SETTINGS_OPTIONS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Numeric socket addresses as text: 127.0.0.1:8080, [::1]:8080. Names are not looked up. */
-#ifndef CLI_ADDRESS_H
-#define CLI_ADDRESS_H
+#ifndef SETTINGS_ADDRESS_H
+#define SETTINGS_ADDRESS_H
 
 #include <sys/socket.h>
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "platform/local/key_source.h"
+#include "platform/net/key_source.h"
 
 /* The key and the token of RFC 7515 appendix A.3, and the key of RFC 8037 appendix A.2. */
 #define KEY_A                                                                                              \
