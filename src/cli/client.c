@@ -10,7 +10,7 @@
 
 #include "base/panic.h"
 #include "cli/client_address.h"
-#include "cli/http_reader.h"
+#include "platform/net/http_reader.h"
 
 enum { EVENTS_AT_ONCE = 512, READ_BYTES = 64 * 1024 };
 

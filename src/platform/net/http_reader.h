@@ -1,7 +1,7 @@
 /* One HTTP/1.1 answer, taken in as it arrives (RFC 9112): Content-Length, chunked, or until the
- * connection closes. 1xx answers are passed over. Part of cli/client.h. */
-#ifndef CLI_HTTP_READER_H
-#define CLI_HTTP_READER_H
+ * connection closes. 1xx answers are passed over. */
+#ifndef PLATFORM_NET_HTTP_READER_H
+#define PLATFORM_NET_HTTP_READER_H
 
 #include <stdint.h>
 
@@ -32,6 +32,10 @@ struct http_reader {
   int status;
   bool chunked, close, has_length;
   int64_t retry_after_s; /* -1: none, or a date */
+  /* Is told each header of the answer, in case somebody asks for others than those above; set after
+   * http_reader_init, may be NULL. Of a 1xx answer, too. */
+  void (*on_header)(void *context, struct bytes name, struct bytes value);
+  void *context;
 };
 
 void http_reader_init(struct http_reader *reader, size_t body_bytes_max);

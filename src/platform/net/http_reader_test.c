@@ -1,5 +1,5 @@
 /* Answers as they arrive: whole, byte by byte, and broken. */
-#include "cli/http_reader.h"
+#include "platform/net/http_reader.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "cli/http_reader.h"
+#include "platform/net/http_reader.h"
 
 enum { KEPT_BUFFER_BYTES = 16 * 1024 };
 
@@ -46,6 +46,7 @@ static void take_header(struct http_reader *reader, struct bytes line) {
   size_t colon = bytes_find(line, ':', 0);
   struct bytes name = bytes_slice(line, 0, colon), value = bytes_trim(bytes_slice(line, colon + 1, line.size));
   unsigned long long number;
+  if (reader->on_header) reader->on_header(reader->context, name, value);
   if (bytes_equal_ignoring_case(name, BYTES("content-length"))) {
     if (!bytes_to_uint64(value, &number)) reader->state = READER_BROKEN;
     reader->left = number;

@@ -1,0 +1,228 @@
+#include "platform/aws/runtime_api.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+#include "platform/aws/runtime.h"
+
+enum {
+  ATTEMPTS_MAX = 6,         /* in a row, without an answer */
+  LONG_WAIT_S = 1,          /* a connection that held this long was a good one */
+  SMALL_BODY_BYTES = 16384, /* copied behind the head, so that both go out at once */
+  RECEIVE_BYTES = 64 * 1024,
+};
+
+/* --- SIGTERM --- */
+
+static volatile sig_atomic_t stop_came;
+
+static void note_stop(int signal_number) {
+  (void)signal_number;
+  stop_came = 1;
+}
+
+void runtime_stop_hold(void) {
+  struct sigaction action = {.sa_handler = note_stop};
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGTERM);
+  stop_came = 0;
+  if (pthread_sigmask(SIG_BLOCK, &mask, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
+    panic("SIGTERM can't be held");
+}
+
+bool runtime_stop_wanted(void) {
+  sigset_t pending;
+  return stop_came || (sigpending(&pending) == 0 && sigismember(&pending, SIGTERM));
+}
+
+/* --- setting up --- */
+
+static void take_header(void *context, struct bytes name, struct bytes value) {
+  struct runtime_api *api = context;
+  struct bytes prefix = BYTES("lambda-runtime-");
+  if (name.size <= prefix.size || !bytes_equal_ignoring_case(bytes_slice(name, 0, prefix.size), prefix)) return;
+  name = bytes_slice(name, prefix.size, name.size);
+  struct text *wanted = bytes_equal_ignoring_case(name, BYTES("aws-request-id"))         ? &api->request_id
+                        : bytes_equal_ignoring_case(name, BYTES("trace-id"))             ? &api->trace_id
+                        : bytes_equal_ignoring_case(name, BYTES("deadline-ms"))          ? &api->deadline
+                        : bytes_equal_ignoring_case(name, BYTES("invoked-function-arn")) ? &api->function_arn
+                                                                                         : NULL;
+  if (!wanted || value.size > RUNTIME_HEADER_BYTES_MAX) return;
+  wanted->size = 0;
+  text_append(wanted, value);
+}
+
+void runtime_api_init(struct runtime_api *api, const char *address) {
+  *api = (struct runtime_api){.address = address, .socket = -1};
+  http_reader_init(&api->reader, RUNTIME_EVENT_BYTES_MAX);
+  api->reader.on_header = take_header;
+  api->reader.context = api;
+}
+
+static void disconnect(struct runtime_api *api) {
+  if (api->socket >= 0) close(api->socket);
+  api->socket = -1;
+}
+
+void runtime_api_release(struct runtime_api *api) {
+  disconnect(api);
+  http_reader_release(&api->reader);
+  text_release(&api->request);
+  text_release(&api->request_id);
+  text_release(&api->trace_id);
+  text_release(&api->function_arn);
+  text_release(&api->deadline);
+}
+
+/* --- one attempt --- */
+
+static bool connect_to(struct runtime_api *api, struct failure *ret_failure) {
+  struct bytes address = bytes_of(api->address);
+  size_t colon = address.size;
+  while (colon > 0 && address.data[colon] != ':') colon--;
+  char host[256];
+  if (colon == 0 || colon >= sizeof host || colon + 1 >= address.size)
+    return failure_set(ret_failure, "AWS_LAMBDA_RUNTIME_API is \"%s\", and should be host:port", api->address);
+  memcpy(host, address.data, colon);
+  host[colon] = 0;
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found;
+  int code = getaddrinfo(host, address.data + colon + 1, &hints, &found);
+  if (code) return failure_set(ret_failure, "no address for %s: %s", api->address, gai_strerror(code));
+  int error = ECONNREFUSED;
+  for (const struct addrinfo *one = found; one && api->socket < 0; one = one->ai_next) {
+    api->socket = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (api->socket < 0 || connect(api->socket, one->ai_addr, one->ai_addrlen) != 0) {
+      error = errno;
+      disconnect(api);
+    }
+  }
+  freeaddrinfo(found);
+  if (api->socket < 0)
+    return failure_set(ret_failure, "can't connect to %s: %s", api->address, strerror(error));
+  (void)setsockopt(api->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  return true;
+}
+
+static void write_head(struct runtime_api *api, const struct runtime_request *request) {
+  struct text *text = &api->request;
+  text->size = 0;
+  text_append_string(text, request->method);
+  text_append(text, BYTES(" /2018-06-01/runtime/"));
+  text_append(text, request->path_start);
+  text_append(text, request->path_middle);
+  text_append(text, request->path_end);
+  text_append(text, BYTES(" HTTP/1.1\r\nHost: "));
+  text_append_string(text, api->address);
+  text_append(text, BYTES("\r\nUser-Agent: spillway/" SPILLWAY_VERSION "\r\n"));
+  if (request->error_type.size) {
+    text_append(text, BYTES("Lambda-Runtime-Function-Error-Type: "));
+    text_append(text, request->error_type);
+    text_append(text, BYTES("\r\n"));
+  }
+  if (strcmp(request->method, "POST") == 0) {
+    text_append(text, BYTES("Content-Type: application/json\r\nContent-Length: "));
+    text_append_int64(text, (int64_t)request->body.size);
+    text_append(text, BYTES("\r\n"));
+  }
+  text_append(text, BYTES("\r\n"));
+}
+
+static bool send_all(int socket, struct bytes head, struct bytes body) {
+  while (head.size + body.size > 0) {
+    struct iovec parts[] = {{(void *)(uintptr_t)head.data, head.size},
+                            {(void *)(uintptr_t)body.data, body.size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = body.size ? 2 : 1};
+    ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return false;
+    size_t of_head = (size_t)sent < head.size ? (size_t)sent : head.size;
+    head = bytes_slice(head, of_head, head.size);
+    body = bytes_slice(body, (size_t)sent - of_head, body.size);
+  }
+  return true;
+}
+
+/* Waits for something to read; false once SIGTERM has come and nothing else has. */
+static bool wait_for_answer(struct runtime_api *api) {
+  sigset_t mask;
+  pthread_sigmask(SIG_SETMASK, NULL, &mask);
+  sigdelset(&mask, SIGTERM);
+  struct pollfd wanted = {.fd = api->socket, .events = POLLIN};
+  int ready;
+  do {
+    ready = ppoll(&wanted, 1, NULL, &mask);
+    if (ready < 0 && errno != EINTR) panic("ppoll failed");
+  } while (ready < 0 && !stop_came);
+  api->interrupted = ready < 0;
+  return ready > 0;
+}
+
+enum attempt { ATTEMPT_ANSWERED, ATTEMPT_BROKEN, ATTEMPT_INTERRUPTED };
+
+static enum attempt read_answer(struct runtime_api *api, bool interruptible, struct failure *ret_failure) {
+  static char buffer[RECEIVE_BYTES];
+  struct http_reader *reader = &api->reader;
+  http_reader_reset(reader);
+  api->request_id.size = api->trace_id.size = api->function_arn.size = api->deadline.size = 0;
+  if (interruptible && !wait_for_answer(api)) return ATTEMPT_INTERRUPTED;
+  while (reader->state != READER_DONE && reader->state != READER_BROKEN) {
+    ssize_t size = recv(api->socket, buffer, sizeof buffer, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) {
+      failure_set(ret_failure, "the connection to %s broke: %s", api->address, strerror(errno));
+      return ATTEMPT_BROKEN;
+    }
+    if (size == 0) http_reader_end(reader);
+    (void)http_reader_feed(reader, bytes_from(buffer, (size_t)size));
+  }
+  if (reader->state == READER_BROKEN) {
+    failure_set(ret_failure, "the connection to %s ended without a whole answer", api->address);
+    return ATTEMPT_BROKEN;
+  }
+  if (reader->close) disconnect(api);
+  return ATTEMPT_ANSWERED;
+}
+
+static enum attempt try_exchange(struct runtime_api *api, const struct runtime_request *request,
+                                 struct failure *ret_failure) {
+  if (api->socket < 0 && !connect_to(api, ret_failure)) return ATTEMPT_BROKEN;
+  write_head(api, request);
+  struct bytes body = request->body;
+  if (body.size <= SMALL_BODY_BYTES) {
+    text_append(&api->request, body);
+    body.size = 0;
+  }
+  /* An answer may come, and then the end, before all of a large body is sent: a 413. */
+  bool sent = send_all(api->socket, text_view(&api->request), body);
+  int error = errno;
+  enum attempt attempt = read_answer(api, request->interruptible, ret_failure);
+  if (!sent && attempt == ATTEMPT_BROKEN)
+    failure_set(ret_failure, "can't send to %s: %s", api->address, strerror(error));
+  if (!sent || attempt != ATTEMPT_ANSWERED) disconnect(api);
+  return attempt;
+}
+
+bool runtime_api_exchange(struct runtime_api *api, const struct runtime_request *request,
+                          struct failure *ret_failure) {
+  api->interrupted = false;
+  for (int attempts = 1;; attempts++) {
+    bool was_kept = api->socket >= 0;
+    time_t start = time(NULL);
+    enum attempt attempt = try_exchange(api, request, ret_failure);
+    if (attempt != ATTEMPT_BROKEN) return attempt == ATTEMPT_ANSWERED;
+    if (was_kept || time(NULL) - start >= LONG_WAIT_S) attempts = 0;
+    if (attempts >= ATTEMPTS_MAX) return false;
+    /* 0, 1, 4, 16, 64, 256 ms: a connection that had been kept is replaced at once. */
+    if (attempts > 0) nanosleep(&(struct timespec){.tv_nsec = 250000L << (2 * attempts)}, NULL);
+  }
+}
