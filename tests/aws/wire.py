@@ -27,13 +27,15 @@ class Response:
         self.status, self.headers, self.body, self.head_only = status, headers, body, head_only
 
     def encode(self, close=False):
+        given = next((value for name, value in self.headers if name.lower() == "content-length"), None)
+        length = given if self.head_only and given is not None else len(self.body)
         lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        if not (self.head_only and any(name.lower() == "content-length" for name, _ in self.headers)) and self.status not in (204, 304):
-            lines.append(f"Content-Length: {len(self.body)}")
+        lines += [f"{name}: {value}" for name, value in self.headers if name.lower() != "content-length"]
+        if self.status not in (204, 304):
+            lines.append(f"Content-Length: {length}")
         if close:
             lines.append("Connection: close")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + (b"" if self.head_only else self.body)
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + (b"" if self.head_only or self.status in (204, 304) else self.body)
 
 
 class Stream:
@@ -90,8 +92,7 @@ class Stream:
 
 
 class Server:
-    """handle(request) gives a Response, or None to close the connection without an answer. `held` collects those
-    connections that a handler keeps for later (it raises Held)."""
+    """handle(request) gives a Response, or None to close the connection without an answer."""
 
     def __init__(self, handle, tls=None):
         self.handle, self.connections, self.lock, self.closing = handle, set(), threading.Lock(), False

@@ -1,0 +1,47 @@
+"""Fixtures of the AWS tests: those of tests/e2e, with the stack on a small AWS in place of `spillway serve`.
+
+SPILLWAY_BOOTSTRAP names the functions' program; the default is build/bootstrap."""
+
+import importlib.util
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+E2E = ROOT / "tests" / "e2e"
+sys.path.insert(1, str(E2E))
+SCENARIOS = ("test_create", "test_life", "test_operate", "test_races", "test_openapi", "test_http", "test_commands")
+pytest.register_assert_rewrite(*SCENARIOS)
+
+import emulators as emulator_processes  # noqa: E402
+from server import AwsServer  # noqa: E402
+
+specification = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
+e2e = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(e2e)
+program, folder, secret_file, services, sandbox, backend, ada, key = (
+    getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "backend", "ada", "key"))
+
+
+@pytest.fixture(scope="session")
+def emulators():
+    started = emulator_processes.Emulators()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def server(emulators, tmp_path, secret_file):
+    """As in tests/e2e: server(services, **settings). At the end nothing may have been refused by AWS's checks, and
+    every line of the logs must be JSON."""
+    started = []
+
+    def start(services, aws=None, **settings):
+        one = AwsServer(emulators, tmp_path, secret_file, services, settings, **(aws or {}))
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.finish()
