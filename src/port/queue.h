@@ -14,7 +14,7 @@
 
 #include "order/decide.h"
 
-enum { MESSAGE_NOTE_BYTES = 200, QUEUE_COUNT = SERVICE_COUNT * CHANNEL_COUNT };
+enum { MESSAGE_NOTE_BYTES = 200, QUEUE_COUNT = (int)SERVICE_COUNT * (int)CHANNEL_COUNT };
 
 /* The queue of a service and a channel: 0 to QUEUE_COUNT - 1. */
 static inline int queue_index(enum service service, int channel) {
