@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(*SCENARIOS)
 
 import emulators as emulator_processes  # noqa: E402
 from server import AwsServer  # noqa: E402
+from world import Shape  # noqa: E402
 
 specification = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
 e2e = importlib.util.module_from_spec(specification)
@@ -31,14 +32,19 @@ def emulators():
     started.stop()
 
 
+# Which front a module's scenarios go through: each shape of event meets some of them.
+SHAPES = {"test_http": "rest", "test_operate": "alb-multi", "test_races": "alb"}
+
+
 @pytest.fixture
-def server(emulators, tmp_path, secret_file):
+def server(emulators, tmp_path, secret_file, request):
     """As in tests/e2e: server(services, **settings). At the end nothing may have been refused by AWS's checks, and
     every line of the logs must be JSON."""
     started = []
 
     def start(services, aws=None, **settings):
-        one = AwsServer(emulators, tmp_path, secret_file, services, settings, **(aws or {}))
+        aws = {"shape": Shape(front=SHAPES.get(request.function.__module__, "http")), **(aws or {})}
+        one = AwsServer(emulators, tmp_path, secret_file, services, settings, **aws)
         started.append(one)
         return one
 

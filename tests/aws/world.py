@@ -34,6 +34,7 @@ class Shape:
     queue_concurrency: dict = dataclasses.field(default_factory=dict)  # queue's suffix -> maximum concurrency
     receive_count: int = 100
     stream_attempts: int = 50
+    lanes: int = 4  # the stream's parallelization factor
     front: str = "http"
     freezes: bool = True
 
@@ -126,7 +127,7 @@ class World:
                 concurrency=self.shape.queue_concurrency.get(suffix, 2 if name in ("sweep", "admit") else self.shape.concurrency),
                 visibility_s=self.shape.visibility_s or 6 * self.shape.function_s[name], after_failure_s=self.shape.after_failure_s)
         self.relay = sources.StreamSource(self.emulators.dynamodb, self.emulators.sqs, self.table, self.stream, self.functions["relay"], self.dice, self.meter,
-                                          self.queues["relay-failures"], attempts=self.shape.stream_attempts)
+                                          self.queues["relay-failures"], lanes=self.shape.lanes, attempts=self.shape.stream_attempts)
 
     # --- looking at it ---
 
