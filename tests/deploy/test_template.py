@@ -370,3 +370,38 @@ def test_rules_refuse_what_cannot_work(template):
         assert resolved.Resolver(template, resolved.LEAST | change).broken_rules(), change
     for parameters in resolved.VARIANTS.values():
         assert resolved.Resolver(template, parameters).broken_rules() == []
+
+
+def parameters_behind(template, value):
+    """Every parameter that a value depends on, by way of conditions as well."""
+    found = set()
+    for name in references(value) | conditions_in(value):
+        if name in template["Parameters"]:
+            found.add(name)
+        elif name in template["Conditions"]:
+            found |= parameters_behind(template, template["Conditions"][name])
+    return found
+
+
+def conditions_in(value):
+    if isinstance(value, list):
+        return set().union(*map(conditions_in, value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    own = {value["Fn::If"][0]} if "Fn::If" in value else {value["Condition"]} if isinstance(value.get("Condition"), str) else set()
+    return own.union(*map(conditions_in, value.values())) if value else own
+
+
+def test_a_changed_parameter_makes_a_new_version(template, transformed):
+    """SAM publishes a version only where the template changes: see the comment in it."""
+    versioned = ("Environment", "Tracing", "LoggingConfig", "Timeout", "MemorySize", "Handler")
+    seen = set()
+    for part in [template["Globals"]["Function"]] + list(of_type(template["Resources"], "AWS::Serverless::Function").values()):
+        seen |= parameters_behind(template, {key: part[key] for key in versioned if key in part})
+    assert len(seen) > 20
+    content = template["Resources"]["Configuration"]["Properties"]["Content"]["Fn::Sub"]
+    assert set(re.findall(r"\$\{(\w+)\}", content)) == seen
+    versions = of_type(transformed["Resources"], "AWS::Lambda::Version")
+    assert len(versions) == 7
+    for name, version in versions.items():
+        assert version["Description"] == {"Fn::Sub": "Configuration ${Configuration}"}, name
