@@ -9,9 +9,6 @@ from harness import ALL_SCOPES, SERVICES
 
 import world
 
-# Settings of one machine that mean nothing here, and what stands in their place.
-IGNORED = {"listen", "data"}
-
 
 class AwsServer:
     """Settings are named as on the command line of `spillway serve`; those of the limits of a service become event
@@ -21,7 +18,9 @@ class AwsServer:
         self.secret_file, self.services = secret_file, services
         shape = more.pop("shape", None) or world.Shape()
         variables = {"SPILLWAY_ID_SECRET_FILE": str(self._id_secret(folder)), "SPILLWAY_RETRY_FIRST": "20ms", "SPILLWAY_RETRY_MAX": "200ms"}
-        if "jwks" not in settings and not more.get("authoriser"):
+        if more.get("authoriser"):
+            variables["SPILLWAY_AUTHORIZER"] = "gateway"
+        elif "jwks" not in settings:
             variables["SPILLWAY_JWT_SECRET_FILE"] = str(secret_file)
         for service in SERVICES:
             variables[f"SPILLWAY_{service.upper()}_URL"] = services.service_url(service)

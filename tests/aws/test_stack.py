@@ -1,0 +1,236 @@
+"""What only the stack on AWS has: the gateway's authoriser, secrets from AWS, the spillway, dead letters, the stream's
+failures, TLS towards AWS, metrics as log lines."""
+
+import json
+import subprocess
+import time
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from harness import ALL_SCOPES, Client, operator, order, wait_until, wholesale
+
+from world import Shape
+
+SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+# --- who may call ---
+
+
+def test_the_gateways_authoriser(server, services):
+    key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    jwks = {"keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": "one", "alg": "RS256"}]}
+    backend = server(services, aws={"authoriser": {"jwks": jwks, "issuer": "https://shop.example", "audience": "orders"}})
+
+    def token(signed=key, **changes):
+        payload = {"sub": "ada", "scope": ALL_SCOPES, "exp": int(time.time()) + 600, "iss": "https://shop.example", "aud": "orders", **changes}
+        return jwt.encode(payload, signed, algorithm="RS256", headers={"kid": "one"})
+
+    ada = Client(backend, token=token())
+    id = ada.created()
+    assert ada.settled(id)["status"] == "completed" and ada.order(id)["customer"] == "ada"
+    assert Client(backend, token=token(sub="bob")).get(id).status_code == 404
+    assert Client(backend, token=token(scope="orders:read")).create().status_code == 403
+    for bad in (token(other), token(iss="https://evil.example"), token(aud="x"), token(exp=int(time.time()) - 60), "x.y.z"):
+        assert Client(backend, token=bad).create().status_code == 401
+
+
+def test_secrets_from_ssm_and_secrets_manager(server, services, secret_file):
+    backend = server(services, jwt_secret_file="ssm:/spillway/jwt", id_secret_file="secretsmanager:spillway/id", accounting_token_file="ssm:/spillway/accounting")
+    backend.world.proxy.parameters |= {"/spillway/jwt": secret_file.read_text(), "/spillway/accounting": "s3cret\n"}
+    backend.world.proxy.secrets["spillway/id"] = SECRET
+    ada = Client(backend)
+    id = ada.created()
+    assert ada.settled(id)["status"] == "completed"
+    assert services.of("record", id)[0].headers["Authorization"] == "Bearer s3cret"
+
+
+def test_a_secret_that_is_not_there_fails_the_start(server, services):
+    backend = server(services, id_secret_file="ssm:/spillway/nothing")
+    assert Client(backend).create().status_code == 500
+    assert any("initialisation failed" in cause for cause in backend.world.functions["api"].causes)
+    assert any("nothing" in json.dumps(line) for line in backend.world.logs())
+
+
+def test_aws_over_tls(server, services, folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=aws",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+    backend = server(services, aws={"tls": (folder / "cert.pem", folder / "key.pem")})
+    assert Client(backend).settled(Client(backend).created())["status"] == "completed"
+
+
+# --- the spillway ---
+
+
+def spill(server, services, count=5):
+    """A stack whose table takes no new order, with orders in its intake, which nobody empties yet."""
+    backend = server(services)
+    backend.world.sources["intake"].pause()
+    backend.world.dice.faults.creates_throttled = 1
+    ada, bodies = Client(backend), [order() for _ in range(count)]
+    answers = [ada.create(body, key=f"k{i}") for i, body in enumerate(bodies)]
+    assert [answer.status_code for answer in answers] == [202] * count, answers[0].text
+    assert sum(backend.world.sources["intake"].counts()) == count
+    return backend, ada, bodies, answers
+
+
+def test_a_throttled_table_does_not_refuse_orders(server, services):
+    backend, ada, bodies, answers = spill(server, services)
+    ids = [answer.json()["id"] for answer in answers]
+    for id, answer in zip(ids, answers):
+        assert answer.headers["Location"] == f"/v1/orders/{id}" and answer.json()["status"] == "accepted"
+        waiting = ada.get(id)
+        assert waiting.status_code == 200 and waiting.json()["id"] == id and waiting.json()["status"] == "accepted"
+        assert Client(backend, "bob").get(id).status_code == 404
+    assert backend.world.items() == []
+    backend.world.dice.faults.creates_throttled = 0
+    backend.world.sources["intake"].resume()
+    for id, body in zip(ids, bodies):
+        shown = wait_until(lambda: (lambda o: o if o["status"] == "completed" else None)(ada.order(id)), 40)
+        assert {name: shown[name] for name in body} == body
+    assert len(services.of("ship")) == len(ids)
+
+
+def test_sent_again_while_it_waits_it_is_the_same_order(server, services):
+    backend, ada, bodies, answers = spill(server, services, 1)
+    again = ada.create(bodies[0], key="k0")
+    assert again.status_code == 202 and again.json()["id"] == answers[0].json()["id"]
+    backend.world.dice.faults.creates_throttled = 0
+    stored = ada.create(bodies[0], key="k0")
+    assert stored.status_code == 202 and stored.json()["id"] == answers[0].json()["id"]
+    backend.world.sources["intake"].resume()
+    assert ada.settled(answers[0].json()["id"])["status"] == "completed"
+    backend.world.quiet()
+    assert [call.command for call in services.calls].count("reserve") == 1
+    assert operator(backend).attention() == []
+
+
+def test_two_orders_for_one_payment_in_the_intake_go_to_a_person(server, services):
+    backend, ada, bodies, answers = spill(server, services, 1)
+    twice = ada.create(bodies[0], key="another")
+    assert twice.status_code == 202
+    backend.world.dice.faults.creates_throttled = 0
+    backend.world.sources["intake"].resume()
+    (entry,) = wait_until(lambda: operator(backend).attention())
+    ids = {answers[0].json()["id"], twice.json()["id"]}
+    assert entry["id"] in ids
+    (other,) = ids - {entry["id"]}
+    assert other in entry["detail"] and ada.settled(other)["status"] == "completed"
+    assert len(services.of("reserve")) == 1
+
+
+# --- what is given up ---
+
+
+def test_a_dead_letter_goes_to_a_person(server, services):
+    """Every invocation of call dies until the queue gives the message up; then a person can still try again."""
+    backend = server(services, aws={"shape": Shape(receive_count=2, after_failure_s=0)})
+    services.answers["reserve"] = {"hang": True}
+    call = backend.world.functions["call"]
+    call.seconds = 0.5
+    ada = Client(backend)
+    id = ada.created()
+    assert ada.settled(id, 40)["status"] == "attention"
+    (entry,) = operator(backend).attention()
+    assert entry["id"] == id and entry["command"] == "reserve" and entry["detail"]
+    call.seconds = 60
+    services.answers["reserve"] = {"body": {"reference": "r"}}
+    assert operator(backend).retry(id, "reserve").status_code == 202
+    assert ada.settled(id)["status"] == "completed"
+
+
+def test_what_the_relay_gave_up_is_sent_all_the_same(server, services):
+    backend = server(services, aws={"shape": Shape(stream_attempts=1)})
+    backend.world.dice.faults.queue_fails = 1
+    relay = backend.world.functions["relay"]
+    relay.seconds = 3
+    ada = Client(backend)
+    ids = [ada.created() for _ in range(3)]
+    wait_until(lambda: backend.world.relay.given_up >= 3, 60)
+    backend.world.dice.faults.queue_fails = 0
+    for id in ids:
+        assert ada.settled(id, 60)["status"] == "completed"
+
+
+def test_a_message_that_nobody_understands_harms_no_other(server, services):
+    backend = server(services)
+    for text in ("{", "[]", "null", '{"id": 5}', '{"id": "ord_x", "kind": "fly"}'):
+        for queue in ("inventory-retail", "intake", "accounting-retail-dead", "relay-failures"):
+            backend.world.sqs("SendMessage", QueueUrl=backend.world.queues[queue], MessageBody=text)
+    ada = Client(backend)
+    assert ada.settled(ada.created())["status"] == "completed"
+    assert not any("ExitError" in cause for function in backend.world.functions.values() for cause in function.causes)
+
+
+# --- what is told ---
+
+
+def test_metrics_are_lines_that_cloudwatch_understands(server, services):
+    backend = server(services)
+    ada = Client(backend)
+    ada.settled(ada.created())
+    ada.create(order(total=1))
+    backend.world.quiet()
+    lines = wait_until(lambda: [line for line in backend.world.logs() if "_aws" in line])
+    functions = set()
+    for line in lines:
+        told = line["_aws"]
+        assert abs(told["Timestamp"] / 1000 - time.time()) < 300 and told["CloudWatchMetrics"]
+        for directive in told["CloudWatchMetrics"]:
+            assert directive["Namespace"] == "Spillway" and len(directive["Metrics"]) <= 100
+            for metric in directive["Metrics"]:
+                assert set(metric) <= {"Name", "Unit", "StorageResolution"}
+                values = line[metric["Name"]]
+                assert all(isinstance(value, (int, float)) for value in (values if isinstance(values, list) else [values]))
+            for dimensions in directive["Dimensions"]:
+                assert "Function" in dimensions and all(isinstance(line[name], str) and line[name] for name in dimensions)
+        functions.add(line["Function"])
+    assert {"api", "call"} <= functions
+
+
+def test_logs_say_nothing_of_persons(server, services):
+    backend = server(services)
+    ada = Client(backend)
+    body = order()
+    ada.settled(ada.created(body))
+    backend.world.quiet()
+    text = json.dumps(backend.world.logs())
+    for secret in (body["ship_to"]["name"], body["ship_to"]["line1"], body["payment"]["reference"], backend.token()[:30], SECRET[:16]):
+        assert secret not in text
+
+
+def test_large_orders(server, services):
+    """Content beyond what fits an item's cheap first kilobyte, and beyond one SQS or DynamoDB page of it."""
+    backend = server(services)
+    ada = Client(backend)
+    body = wholesale(lines=[{"sku": f"{'X' * 50}{i}", "quantity": 1, "unit_price": 1} for i in range(1000)], total=1000)
+    id = ada.created(body)
+    assert ada.settled(id)["status"] == "completed" and ada.order(id)["lines"] == body["lines"]
+    assert services.of("reserve", id)[0].body["lines"] == body["lines"]
+
+
+def test_a_large_order_through_the_intake(server, services):
+    backend = server(services)
+    backend.world.dice.faults.creates_throttled = 1
+    ada = Client(backend)
+    body = wholesale(lines=[{"sku": f"{'X' * 50}{i}", "quantity": 1, "unit_price": 1} for i in range(1000)], total=1000)
+    id = ada.created(body)
+    backend.world.dice.faults.creates_throttled = 0
+    assert wait_until(lambda: ada.status(id) == "completed", 40)
+    assert ada.order(id)["lines"] == body["lines"]
+
+
+@pytest.mark.parametrize("shape", ["http", "rest", "alb", "alb-multi"])
+def test_every_front(server, services, shape):
+    backend = server(services, aws={"shape": Shape(front=shape)})
+    ada = Client(backend)
+    id = ada.created(order(coupon="é+ü"))
+    assert ada.settled(id)["coupon"] == "é+ü"
+    listed = ada.http.get("/v1/orders", params={"status": "completed", "from": "2020-01-01T00:00:00Z"})
+    assert [one["id"] for one in listed.json()["orders"]] == [id]
+    assert ada.http.get("/v1/orders?limit=0").status_code == 400
+    assert ada.get(id, headers={"If-None-Match": ada.get(id).headers["ETag"]}).status_code == 304
+    assert ada.http.head(f"/v1/orders/{id}").status_code == 200
+    assert httpx.get(backend.url + "/healthz", trust_env=False).status_code == 200
