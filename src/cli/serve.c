@@ -18,7 +18,7 @@
 #include "platform/local/metrics.h"
 #include "platform/local/runner.h"
 #include "platform/local/store_sqlite.h"
-#include "platform/local/system.h"
+#include "platform/net/system.h"
 #include "platform/local/telemetry_prometheus.h"
 #include "wire/trace.h"
 

@@ -8,7 +8,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "cli/secret.h"
-#include "platform/local/system.h"
+#include "platform/net/system.h"
 #include "wire/jwt.h"
 
 static bool write_whole(int file, const char *data, size_t size_bytes) {

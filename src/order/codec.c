@@ -38,12 +38,6 @@ static const struct field event_fields[] = {
     {"d", FIELD_TEXT, offsetof(struct order_event, detail)},
 };
 
-static const char *const slot_state_names[SLOT_STATE_COUNT] = {
-    [SLOT_IDLE] = "idle",       [SLOT_WAITING] = "waiting",     [SLOT_RUNNING] = "running",
-    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done",           [SLOT_REFUSED] = "refused",
-    [SLOT_SKIPPED] = "skipped", [SLOT_ATTENTION] = "attention",
-};
-
 static void write_fields(const struct field *fields, size_t count, const void *of, struct json_writer *json) {
   for (size_t i = 0; i < count; i++) {
     const char *at = (const char *)of + fields[i].offset_bytes;
@@ -113,7 +107,7 @@ void order_state_write(const struct order *order, struct text *text) {
     const struct order_slot *slot = &order->slots[i];
     if (slot_is_default(slot)) continue;
     json_open_object(&json, command_rules[i].name);
-    json_write_string(&json, "s", slot_state_names[slot->state]);
+    json_write_string(&json, "s", order_slot_state_name(slot->state));
     write_fields(slot_fields, COUNT_OF(slot_fields), slot, &json);
     json_close_object(&json);
   }
@@ -127,11 +121,7 @@ static bool read_slot(const struct json *json, struct order_slot *ret_slot) {
   for (const struct json *member = json->first; member; member = member->next) {
     if (read_field(slot_fields, COUNT_OF(slot_fields), member, ret_slot)) continue;
     if (!bytes_equal(member->name, BYTES("s")) || member->type != JSON_STRING) return false;
-    for (size_t i = 0; i < SLOT_STATE_COUNT && !has_state; i++) {
-      if (!bytes_equal_string(member->text, slot_state_names[i])) continue;
-      ret_slot->state = (enum slot_state)i;
-      has_state = true;
-    }
+    has_state = order_slot_state_parse(member->text, &ret_slot->state);
     if (!has_state) return false;
   }
   return has_state;

@@ -12,11 +12,6 @@ struct deciding {
   int64_t now_ms;
 };
 
-static const char *const slot_state_names[SLOT_STATE_COUNT] = {
-    [SLOT_IDLE] = "idle",       [SLOT_WAITING] = "waiting",    [SLOT_RUNNING] = "running",
-    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done",          [SLOT_REFUSED] = "refused",
-    [SLOT_SKIPPED] = "skipped", [SLOT_ATTENTION] = "attention"};
-
 /* --- what a state means --- */
 
 static const struct order_slot *do_slot(const struct order *order, size_t step) {
@@ -105,7 +100,7 @@ static void set_slot(struct deciding *d, enum order_command command, enum slot_s
   struct order_slot *slot = &d->next->slots[command];
   slot->state = state;
   if (state == SLOT_ATTENTION) slot->since_ms = d->now_ms;
-  add_event(d, arena_printf(d->arena, "%s.%s", rule->name, slot_state_names[state]),
+  add_event(d, arena_printf(d->arena, "%s.%s", rule->name, order_slot_state_name(state)),
             step_rules[rule->step].name, detail);
 }
 
@@ -433,6 +428,7 @@ enum verdict order_decide(const struct order *order, const struct command *comma
                        .rules = rules,
                        .arena = arena,
                        .now_ms = now_ms};
+  ret_decision->previous = order;
   ret_decision->event_count = 0;
   ret_decision->message_count = 0;
   ret_decision->send = false;
@@ -470,16 +466,16 @@ const char *order_step_state(const struct order *order, enum step step) {
   if (applied && (back->state == SLOT_RUNNING || back->state == SLOT_PENDING)) return "undoing";
   if (applied && back->state == SLOT_DONE) return "undone";
   if (applied && (back->state == SLOT_SKIPPED || back->state == SLOT_ATTENTION))
-    return slot_state_names[back->state];
-  return slot_state_names[forth->state];
+    return order_slot_state_name(back->state);
+  return order_slot_state_name(forth->state);
 }
 
 const char *order_refund_state(const struct order *order) {
   for (size_t step = 0; step < STEP_COUNT; step++) {
     if (!step_rules[step].undo_returns_money || !is_reversing(order) || !undo_is_due(order, step)) continue;
     enum slot_state state = undo_slot(order, step)->state;
-    if (state == SLOT_IDLE) return slot_state_names[SLOT_WAITING];
-    return slot_state_names[state == SLOT_SKIPPED ? SLOT_DONE : state];
+    if (state == SLOT_IDLE) return order_slot_state_name(SLOT_WAITING);
+    return order_slot_state_name(state == SLOT_SKIPPED ? SLOT_DONE : state);
   }
   return NULL;
 }

@@ -99,7 +99,8 @@ struct order_message {
 enum { DECISION_EVENTS_MAX = 24, DECISION_MESSAGES_MAX = COMMAND_COUNT + 2 };
 
 struct decision {
-  struct order next; /* revision is one more than before; version the last event's sequence */
+  const struct order *previous; /* as it was decided on; NULL where it is created */
+  struct order next;            /* revision is one more than before; version the last event's sequence */
   struct order_event events[DECISION_EVENTS_MAX];
   size_t event_count; /* may be 0: only what is not visible changed */
   struct order_message messages[DECISION_MESSAGES_MAX];

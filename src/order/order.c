@@ -10,6 +10,22 @@ static const char *const status_names[ORDER_STATUS_COUNT] = {
 const char *const order_channel_names[] = {
     [CHANNEL_RETAIL] = "retail", [CHANNEL_WHOLESALE] = "wholesale", [CHANNEL_COUNT] = NULL};
 
+static const char *const slot_state_names[SLOT_STATE_COUNT] = {
+    [SLOT_IDLE] = "idle",       [SLOT_WAITING] = "waiting",    [SLOT_RUNNING] = "running",
+    [SLOT_PENDING] = "pending", [SLOT_DONE] = "done",          [SLOT_REFUSED] = "refused",
+    [SLOT_SKIPPED] = "skipped", [SLOT_ATTENTION] = "attention"};
+
+const char *order_slot_state_name(enum slot_state state) { return slot_state_names[state]; }
+
+bool order_slot_state_parse(struct bytes name, enum slot_state *ret_state) {
+  for (size_t i = 0; i < SLOT_STATE_COUNT; i++) {
+    if (!bytes_equal_string(name, slot_state_names[i])) continue;
+    *ret_state = (enum slot_state)i;
+    return true;
+  }
+  return false;
+}
+
 const char *order_status_name(enum order_status status) { return status_names[status]; }
 
 bool order_status_parse(struct bytes name, enum order_status *ret_status) {

@@ -127,6 +127,8 @@ struct order_event {
 
 const char *order_status_name(enum order_status status);
 bool order_status_parse(struct bytes name, enum order_status *ret_status);
+const char *order_slot_state_name(enum slot_state state);
+bool order_slot_state_parse(struct bytes name, enum slot_state *ret_state);
 const char *order_channel_name(int channel);
 extern const char *const order_channel_names[]; /* by enum order_channel, ends with NULL */
 bool order_status_is_final(enum order_status status);

@@ -16,7 +16,8 @@
 
 struct store_under_test {
   const char *name;
-  bool has_threads;    /* may be called from several threads at once */
+  bool has_threads; /* may be called from several threads at once */
+  bool has_queues;  /* its queues are its own, and are tested; else `queue` only gives what commits brought */
   void *(*make)(void); /* a fresh, empty store with its queues */
   struct store *(*store)(void *self);
   struct queue *(*queue)(void *self);

@@ -81,6 +81,7 @@ static void wait_a_moment(void *self) {
 int main(void) {
   const struct store_under_test sqlite = {.name = "store_sqlite",
                                           .has_threads = true,
+                                          .has_queues = true,
                                           .make = make,
                                           .store = store,
                                           .queue = queue,

@@ -1,6 +1,6 @@
 /* The machine's own clock and randomness, behind their ports. */
-#ifndef PLATFORM_LOCAL_SYSTEM_H
-#define PLATFORM_LOCAL_SYSTEM_H
+#ifndef PLATFORM_NET_SYSTEM_H
+#define PLATFORM_NET_SYSTEM_H
 
 #include "port/clock.h"
 #include "port/entropy.h"

@@ -1,4 +1,4 @@
-#include "platform/local/system.h"
+#include "platform/net/system.h"
 
 #include <errno.h>
 #include <sys/random.h>
