@@ -1,0 +1,95 @@
+"""What the functions are told is what the program understands, and all that it needs."""
+
+import re
+
+import pytest
+
+import resolved
+from resolved import CHANNELS, ROOT, SERVICES, of_type
+
+KNOWN = ROOT / "src/platform/aws/settings.c"
+TABLE = {"SPILLWAY_TABLE", "SPILLWAY_LOG_LEVEL"}
+RULES = {f"SPILLWAY_{service.upper()}_{rule}" for service in SERVICES for rule in ("IDEMPOTENCY", "DEADLINE")}
+QUEUES = {f"SPILLWAY_{service.upper()}_{channel.upper()}_QUEUE_URL" for service in SERVICES for channel in CHANNELS}
+INTAKE, ID = {"SPILLWAY_INTAKE_QUEUE_URL"}, {"SPILLWAY_ID_SECRET_FILE"}
+
+
+def call(service, *more):
+    return TABLE | RULES | QUEUES | ID | {"SPILLWAY_PUBLIC_URL", "SPILLWAY_RETRY_FIRST", "SPILLWAY_RETRY_MAX"} | {
+        f"SPILLWAY_{service.upper()}_{name}" for name in ("URL", "TIMEOUT", *more)}
+
+
+# By set of parameters: what each function is told, and nothing else.
+COMMON = {"AdmitFunction": TABLE | RULES | INTAKE | ID, "RelayFunction": TABLE | QUEUES, "SweepFunction": TABLE | RULES | QUEUES,
+          **{f"Call{service}Function": call(service) for service in SERVICES}}
+API = TABLE | RULES | INTAKE | ID
+EXPECTED = {
+    "least": COMMON | {"ApiFunction": API | {"SPILLWAY_AUTHORIZER"}},
+    "most": COMMON | {"ApiFunction": API | {"SPILLWAY_AUTHORIZER", "SPILLWAY_RECEIPT_JWKS", "SPILLWAY_CORS_ORIGINS"}, "CallFulfilmentFunction": call("Fulfilment", "TOKEN_FILE")},
+    "program": COMMON | {"ApiFunction": API | {"SPILLWAY_JWT_SECRET_FILE"}},
+}
+
+
+def environments(template, parameters):
+    functions = of_type(resolved.Resolver(template, parameters).resources(), "AWS::Serverless::Function")
+    return {name: function["Environment"]["Variables"] for name, function in functions.items()}
+
+
+@pytest.mark.parametrize("variant", list(resolved.VARIANTS))
+def test_functions_are_told_what_the_plan_says(template, variant):
+    found = environments(template, resolved.VARIANTS[variant])
+    assert set(found) == set(EXPECTED[variant])
+    for name, variables in found.items():
+        wanted = EXPECTED[variant][name]
+        assert set(variables) == wanted, (name, set(variables) ^ wanted)
+        assert all(str(value) for value in variables.values()), "an empty setting is refused or means unset"
+
+
+def test_every_function_that_decides_decides_by_the_same_rules(template):
+    rules = [{key: value for key, value in variables.items() if key in RULES} for variables in environments(template, resolved.MOST).values()]
+    told = [rule for rule in rules if rule]
+    assert len(told) == 6 and all(rule == told[0] for rule in told)
+
+
+def test_queue_variables_name_their_queues(template):
+    for variables in environments(template, resolved.LEAST).values():
+        for service in SERVICES:
+            for channel in CHANNELS:
+                name = f"SPILLWAY_{service.upper()}_{channel.upper()}_QUEUE_URL"
+                assert variables.get(name, f"<{service}{channel}Queue>") == f"<{service}{channel}Queue>"
+        assert variables.get("SPILLWAY_INTAKE_QUEUE_URL", "<IntakeQueue>") == "<IntakeQueue>"
+
+
+def test_secrets_are_named_and_never_told(template):
+    for parameters, store in ((resolved.PROGRAM, "ssm"), (resolved.MOST, "secretsmanager")):
+        for name, variables in environments(template, parameters).items():
+            for variable, value in variables.items():
+                if variable.endswith("_FILE"):
+                    assert re.fullmatch(rf"{store}:/[\w./-]+", value), (name, variable, value)
+                else:
+                    assert not re.search(r"SECRET|TOKEN|PASSWORD", variable), variable
+
+
+def test_callbacks_come_back_to_where_the_api_is(template):
+    for parameters, url in ((resolved.LEAST, "<Api.ApiEndpoint>"), (resolved.MOST, "https://orders.example")):
+        found = environments(template, parameters)
+        for service in SERVICES:
+            assert found[f"Call{service}Function"]["SPILLWAY_PUBLIC_URL"] == url
+
+
+def known_to_the_program():
+    """SPILLWAY_… names written out, or made from a table of names."""
+    text = KNOWN.read_text()
+    names = set(re.findall(r'"(SPILLWAY_[A-Z_]+)"', text))
+    names |= {"SPILLWAY_" + name.upper().replace("-", "_") for name in re.findall(r'\.name = "([a-z-]+)"', text)}
+    for suffix in re.findall(r'\.name = lower "(-[a-z-]+)"', text):
+        names |= {f"SPILLWAY_{service.upper()}{suffix.upper().replace('-', '_')}" for service in SERVICES}
+    return names
+
+
+# Strict, so that it is a failure and not a pass once the file is there.
+@pytest.mark.xfail(not KNOWN.exists(), reason="the program's settings are not written yet", raises=FileNotFoundError, strict=True)
+def test_every_variable_is_known_to_the_program():
+    named = set(re.findall(r"^ +(SPILLWAY_[A-Z_]+):", resolved.TEMPLATE.read_text(), flags=re.M))
+    assert len(named) > 30
+    assert named <= known_to_the_program(), named - known_to_the_program()
