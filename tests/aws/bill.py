@@ -99,18 +99,15 @@ class Run:
         wait_until(lambda: not self.world.waiting() and self.completed() >= count, seconds, 0.1)
 
     def full(self, count):
-        sources = [self.world.relay, *self.world.sources.values()]
-        for source in sources:
-            source.pause()
+        self.world.pause()
         for _ in range(count):
             self.create()
         end = time.monotonic() + 120
         while self.completed() < self.before + count:
             assert time.monotonic() < end, self.world.waiting()
-            for source in sources:
+            for source in [self.world.relay, *self.world.sources.values()]:
                 self._drain(source)
-        for source in sources:
-            source.resume()
+        self.world.resume()
 
     def _drain(self, source):
         is_stream = source is self.world.relay
@@ -139,7 +136,6 @@ class Run:
             "write units": each(meter.under("units", "write")), "read units": each(meter.under("units", "read")), "refused": each(meter.under("refused")),
             "sqs": each(meter.under("sqs")), "invocations": each(meter.under("invocations")), "duration_ms": each(meter.under("duration_ms")),
             "logged": each(logged), "stored": (self.bytes_stored() - self.stored) / count,
-            "bytes read": 0,
         }
 
     def close(self):

@@ -129,6 +129,18 @@ class World:
         self.relay = sources.StreamSource(self.emulators.dynamodb, self.emulators.sqs, self.table, self.stream, self.functions["relay"], self.dice, self.meter,
                                           self.queues["relay-failures"], lanes=self.shape.lanes, attempts=self.shape.stream_attempts)
 
+    def pause(self):
+        """Stops every event source; what is under way is finished."""
+        everything = [self.relay, *self.sources.values()]
+        for source in everything:
+            source.open.clear()
+        for source in everything:
+            source.pause()
+
+    def resume(self):
+        for source in [self.relay, *self.sources.values()]:
+            source.resume()
+
     # --- looking at it ---
 
     def waiting(self):
