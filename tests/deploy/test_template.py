@@ -194,6 +194,8 @@ def test_the_api_is_bounded_and_logged(resources):
     found = routes(resources)
     for key, settings in stage["RouteSettings"].items():
         assert key in found, key
+        route, = [name for name, one in of_type(resources, "AWS::ApiGatewayV2::Route").items() if one["RouteKey"] == key]
+        assert route in resources["ApiStage"]["DependsOn"], "the stage must not come before a route that it names"
         assert int(settings["ThrottlingRateLimit"]) > 0 and int(settings["ThrottlingBurstLimit"]) > 0, "route settings replace the default ones"
     entry = re.sub(r"\$context\.\w+(\.\w+)?", "200", stage["AccessLogSettings"]["Format"])
     fields = json.loads(entry)
