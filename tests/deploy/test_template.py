@@ -200,7 +200,15 @@ def test_the_api_is_bounded_and_logged(resources):
     entry = re.sub(r"\$context\.\w+(\.\w+)?", "200", stage["AccessLogSettings"]["Format"])
     fields = json.loads(entry)
     assert {"requestId", "time", "route", "path", "status", "latency", "error"} <= set(fields)
-    assert isinstance(fields["status"], int), "the metric filter compares numbers"
+    assert isinstance(fields["status"], int) and isinstance(fields["latency"], int), "the metric filters need numbers"
+    filters = of_type(resources, "AWS::Logs::MetricFilter")
+    for name, one in filters.items():
+        used = set(re.findall(r"\$\.(\w+)", json.dumps(one)))
+        assert used and used <= set(fields), name
+    assert '"POST /v1/orders"' in filters["AcceptFilter"]["FilterPattern"] and "POST /v1/orders" in found, "the route that the log names"
+    own = {(metric["MetricNamespace"], metric["MetricName"]) for one in filters.values() for metric in one["MetricTransformations"]}
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    assert own == {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms if alarm.get("Namespace", "").startswith("Spillway/")}
     # Nothing personal, and no query: a callback's has a token.
     assert not re.search(r"sourceIp|userAgent|claims|queryString", stage["AccessLogSettings"]["Format"])
     integration = resources["ApiIntegration"]["Properties"]
@@ -243,7 +251,7 @@ def test_alarms_watch_what_exists(resources, functions):
     for dimension in ("FunctionName", "Function"):
         found = set(re.findall(rf'"Name": "{dimension}", "Value": "([^"]+)"', alarms))
         assert found and found <= names, found - names
-    assert set(re.findall(r'"Name": "Resource", "Value": "([^"]+)"', alarms)) == {f"{name}:live" for name in names} | {"/v1/orders"}
+    assert set(re.findall(r'"Name": "Resource", "Value": "([^"]+)"', alarms)) == {f"{name}:live" for name in names}
     for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
         ids = {metric["Id"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric}
         for metric in alarm.get("Metrics", []):
