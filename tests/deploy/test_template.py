@@ -415,3 +415,23 @@ def test_a_changed_parameter_makes_a_new_version(template, transformed):
     assert len(versions) == 7
     for name, version in versions.items():
         assert version["Description"] == {"Fn::Sub": "Configuration ${Configuration}"}, name
+
+
+def test_the_program_reports_what_is_watched(resources, functions):
+    """Metrics of the program: name, dimensions, and who reports them."""
+    text = (resolved.ROOT / "src/platform/aws/telemetry_emf.c").read_text()
+    assert '"Namespace", "Spillway"' in text
+    told = {name: dimension.strip('"') for name, dimension in re.findall(r'\{METRIC_\w+, [^,]+, "(\w+)", (NULL|"\w+")\}', text)}
+    assert len(told) > 3
+    names = {function["FunctionName"] for function in functions.values()}
+    watched = [metric["MetricStat"]["Metric"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
+    watched += [alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() if "Namespace" in alarm]
+    watched = [metric for metric in watched if metric["Namespace"] == "Spillway"]
+    assert {metric["MetricName"] for metric in watched} == {"OrdersToAttention", "CallRetries"}
+    for metric in watched:
+        dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+        dimension = told[metric["MetricName"]]
+        assert set(dimensions) == {"Function"} | ({dimension} if dimension != "NULL" else set())
+        assert dimensions["Function"] in names and dimensions.get("Service", "inventory") in ("inventory", "accounting", "fulfilment")
+    shown = set(re.findall(r'"Spillway", "(\w+)"|"\.", "(Orders\w+|Call\w+)"', resources["DashboardPage"]["Properties"]["DashboardBody"].replace('","', '", "')))
+    assert {first or second for first, second in shown} <= set(told)
