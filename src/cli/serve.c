@@ -12,14 +12,15 @@
 #include "cli/serve_keys.h"
 #include "cli/serve_secret.h"
 #include "cli/serve_settings.h"
+#include "gateway/committed.h"
 #include "gateway/config.h"
 #include "gateway/openapi.h"
 #include "platform/local/http_server.h"
 #include "platform/local/metrics.h"
 #include "platform/local/runner.h"
 #include "platform/local/store_sqlite.h"
-#include "platform/net/system.h"
 #include "platform/local/telemetry_prometheus.h"
+#include "platform/net/system.h"
 #include "wire/trace.h"
 
 enum { STOP_REQUESTS_MS = 4000, STOP_CALLS_MS = 3000 };
@@ -45,32 +46,13 @@ static void end_at_once(void *context, const char *text) {
 
 /* --- what follows from commits --- */
 
-static void log_status(const struct order *order) {
-  static const char *const events[ORDER_STATUS_COUNT] = {[ORDER_COMPLETED] = "order_completed",
-                                                         [ORDER_REJECTED] = "order_rejected",
-                                                         [ORDER_CANCELLED] = "order_cancelled",
-                                                         [ORDER_ATTENTION] = "order_attention"};
-  if (!events[order->status]) return;
-  log_event(order->status == ORDER_ATTENTION ? LOG_WARN : LOG_INFO, events[order->status],
-            LOG_TEXT("order", order->id), LOG_INT("version", order->version),
-            LOG_TEXT("trace", trace_id(order->traceparent)));
-}
-
 static void on_committed(void *context, const struct decision *const *decisions, size_t count) {
   struct server *server = context;
   struct bytes final[64];
   size_t final_count = 0;
   for (size_t i = 0; i < count; i++) {
     const struct decision *decision = decisions[i];
-    bool moved = false;
-    for (size_t j = 0; j < decision->event_count; j++) {
-      if (decision->events[j].step.size > 0) continue;
-      moved = true;
-      telemetry_count(server->telemetry, METRIC_TRANSITIONS, order_status_name(decision->events[j].status),
-                      NULL, 1);
-    }
-    if (!moved) continue;
-    log_status(&decision->next);
+    if (!committed_tell(server->telemetry, decision)) continue;
     if (!order_status_is_final(decision->next.status)) continue;
     final[final_count++] = decision->next.id;
     if (final_count < COUNT_OF(final)) continue;

@@ -25,10 +25,11 @@ struct gateway_config {
   size_t token_keys_count;
   struct gateway_keys receipt_keys; /* context NULL: payment receipts are not expected */
   struct jwt_policy token_policy;
-  int64_t customer_rate;         /* requests a second of one customer; 0: no limit */
-  int64_t customer_burst;        /* at once */
-  struct bytes cors_origins;     /* comma-separated; empty: none */
-  struct bytes openapi;          /* the document that /openapi.json answers with */
+  bool believes_claims;      /* an authoriser in front verifies tokens (exchange.claims); no keys are needed */
+  int64_t customer_rate;     /* requests a second of one customer; 0: no limit */
+  int64_t customer_burst;    /* at once */
+  struct bytes cors_origins; /* comma-separated; empty: none */
+  struct bytes openapi;      /* the document that /openapi.json answers with */
   bool serves_api, serves_admin; /* which routes this gateway knows */
   void *platform;                /* for the two below */
   void (*write_metrics)(void *platform, struct text *text);

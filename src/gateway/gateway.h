@@ -27,6 +27,12 @@ struct exchange {
   struct http_response response;
   int64_t started_us; /* monotonic, when the request was complete */
   bool stopping;      /* set by the server: answer now, hold nothing */
+  /* Set by the server: of a token that was verified in front of it. Believed only where the gateway's
+   * configuration says so. */
+  struct {
+    bool given;
+    struct bytes subject, scope;
+  } claims;
 
   /* the gateway's own */
   const struct route *route;  /* NULL where none fits */

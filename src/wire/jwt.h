@@ -55,6 +55,9 @@ struct jwt_claims {
 MUST_USE bool jwt_check_claims(const struct json *payload, const struct jwt_policy *policy, int64_t now_ms,
                                struct jwt_claims *ret_claims, const char **ret_detail);
 
+/* 1 to 128 characters, no control characters. */
+bool jwt_subject_is_good(struct bytes subject);
+
 /* True where the space-separated `scope` holds `name`. */
 bool jwt_scope_has(struct bytes scope, const char *name);
 

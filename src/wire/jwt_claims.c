@@ -45,12 +45,16 @@ static bool names_audience(const struct json *value, struct bytes audience) {
   return found;
 }
 
+bool jwt_subject_is_good(struct bytes subject) {
+  size_t characters;
+  return bytes_count_code_points(subject, &characters) && characters >= 1 &&
+         characters <= SUBJECT_CHARACTERS_MAX && !bytes_have_control_characters(subject);
+}
+
 static const char *check_subject(const struct json *payload, struct bytes *ret_subject) {
   const struct json *subject = json_member(payload, "sub");
-  size_t characters;
   if (!subject) return "the token has no sub";
-  if (subject->type != JSON_STRING || !bytes_count_code_points(subject->text, &characters) || characters < 1 ||
-      characters > SUBJECT_CHARACTERS_MAX || bytes_have_control_characters(subject->text))
+  if (subject->type != JSON_STRING || !jwt_subject_is_good(subject->text))
     return "the token's sub is not a text of 1 to 128 characters";
   *ret_subject = subject->text;
   return NULL;

@@ -284,6 +284,17 @@ static void run_round(struct aws_client *client, size_t count, struct arena *are
   }
 }
 
+static void tell_failures(const struct aws_client *client, const struct aws_request *requests, size_t count,
+                          const struct aws_answer *answers) {
+  for (size_t i = 0; i < count; i++) {
+    const struct aws_answer *answer = &answers[i];
+    if (answer->outcome == AWS_DONE || bytes_equal_string(answer->error, "ConditionalCheckFailedException") ||
+        bytes_equal_string(answer->error, "TransactionCanceledException"))
+      continue;
+    client->options.on_failed(requests[i].operation, answer->status, answer->error);
+  }
+}
+
 void aws_call(struct aws_client *client, const struct aws_request *requests, size_t count, struct arena *arena,
               struct aws_answer *ret_answers) {
   bool *open = ARENA_ARRAY(arena, count, bool);
@@ -305,7 +316,7 @@ void aws_call(struct aws_client *client, const struct aws_request *requests, siz
     run_round(client, started, arena, ret_answers);
     for (size_t i = 0; i < count; i++) {
       if (!open[i]) continue;
-      open[i] = is_to_be_tried_again(&ret_answers[i]);
+      open[i] = !requests[i].once && is_to_be_tried_again(&ret_answers[i]);
       if (!open[i]) continue;
       if (left_ms(client, requests[i].service) <= 0) {
         open[i] = false;
@@ -315,11 +326,12 @@ void aws_call(struct aws_client *client, const struct aws_request *requests, siz
       service = requests[i].service;
       again++;
     }
-    if (again == 0 || round + 1 == TRIES_MAX) return;
+    if (again == 0 || round + 1 == TRIES_MAX) break;
     int64_t pause_ms = 1 + (int64_t)entropy_below(client->options.entropy, (uint64_t)bound_ms);
-    if (pause_ms >= left_ms(client, service) || !aws_client_pause(client, service, pause_ms)) return;
+    if (pause_ms >= left_ms(client, service) || !aws_client_pause(client, service, pause_ms)) break;
     bound_ms = bound_ms * 2 < PAUSE_MAX_MS ? bound_ms * 2 : PAUSE_MAX_MS;
   }
+  if (client->options.on_failed) tell_failures(client, requests, count, ret_answers);
 }
 
 struct aws_answer aws_call_one(struct aws_client *client, enum aws_service service, const char *operation,

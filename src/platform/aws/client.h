@@ -29,13 +29,21 @@ struct aws_client_options {
   const char *access_key, *secret_key, *session_token; /* the session token may be NULL */
   const char *endpoints[AWS_SERVICE_COUNT];            /* NULL: the region's public ones */
   const char *ca_file;                                 /* NULL: libcurl's */
+  /* Told of each request that failed in the end, but for conditions that were not met; may be NULL. */
+  void (*on_failed)(const char *operation, int status, struct bytes error);
 };
 
 struct aws_request {
   enum aws_service service;
   const char *operation; /* "PutItem"; for Lambda the function's name or ARN */
   struct bytes body;     /* JSON */
+  bool once;             /* never tried again here: what it does may not be done twice */
 };
+
+static inline struct aws_request aws_request(enum aws_service service, const char *operation,
+                                             struct bytes body) {
+  return (struct aws_request){.service = service, .operation = operation, .body = body};
+}
 
 enum aws_outcome {
   AWS_DONE,        /* 2xx */

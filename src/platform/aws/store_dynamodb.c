@@ -153,7 +153,11 @@ static void commit_all(struct store *port, const struct store_commit *commits, s
       }
       if (size == 0) continue;
       (creates ? create_all : change_all)(store, wave, size, &arena, results);
-      for (size_t i = 0; i < size; i++) done[wave[i] - commits] = true;
+      for (size_t i = 0; i < size; i++) {
+        done[wave[i] - commits] = true;
+        if (store->on_committed && results[i]->status == COMMIT_DONE)
+          store->on_committed(store->context, wave[i]->decision);
+      }
       left -= size;
     }
   }
@@ -173,6 +177,8 @@ struct store_dynamodb *store_dynamodb_open(const struct store_dynamodb_options *
   store->clock = options->clock;
   store->entropy = options->entropy;
   store->table = bytes_of(options->table);
+  store->on_committed = options->on_committed;
+  store->context = options->context;
   return store;
 }
 

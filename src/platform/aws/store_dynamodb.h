@@ -35,6 +35,9 @@ struct store_dynamodb_options {
   struct clock *clock;
   struct entropy *entropy;
   const char *table;
+  /* Told of each commit that was done; may be NULL. */
+  void (*on_committed)(void *context, const struct decision *decision);
+  void *context;
 };
 
 struct store_dynamodb *store_dynamodb_open(const struct store_dynamodb_options *options);

@@ -79,7 +79,7 @@ static struct aws_request update_of(const struct store_dynamodb *store, const st
   if (write_attention_changes(NULL, store, commit->decision, arena) == 0) {
     request_open(&request, store, arena);
     write_update(&request.json, commit, arena);
-    return (struct aws_request){AWS_DYNAMODB, "UpdateItem", request_close(&request)};
+    return aws_request(AWS_DYNAMODB, "UpdateItem", request_close(&request));
   }
   request_open(&request, NULL, arena);
   json_open_array(&request.json, "TransactItems");
@@ -93,7 +93,7 @@ static struct aws_request update_of(const struct store_dynamodb *store, const st
   json_close_array(&request.json);
   sha256(text_view(&request.text), digest);
   json_write_text(&request.json, "ClientRequestToken", base64url_encode(bytes_from((char *)digest, 16), arena));
-  return (struct aws_request){AWS_DYNAMODB, "TransactWriteItems", request_close(&request)};
+  return aws_request(AWS_DYNAMODB, "TransactWriteItems", request_close(&request));
 }
 
 /* The answer of an earlier try was lost, and that try was carried out. */

@@ -91,7 +91,7 @@ static struct aws_request put_order(const struct store_dynamodb *store, const st
   if (write_attention_changes(NULL, store, creating->commit->decision, arena) == 0) {
     request_open(&request, store, arena);
     write_put_order(&request.json, creating, arena);
-    return (struct aws_request){AWS_DYNAMODB, "PutItem", request_close(&request)};
+    return aws_request(AWS_DYNAMODB, "PutItem", request_close(&request));
   }
   request_open(&request, NULL, arena);
   json_open_array(&request.json, "TransactItems");
@@ -104,7 +104,7 @@ static struct aws_request put_order(const struct store_dynamodb *store, const st
   write_attention_changes(&request.json, store, creating->commit->decision, arena);
   json_close_array(&request.json);
   token_for(&request.json, text_view(&request.text), arena);
-  return (struct aws_request){AWS_DYNAMODB, "TransactWriteItems", request_close(&request)};
+  return aws_request(AWS_DYNAMODB, "TransactWriteItems", request_close(&request));
 }
 
 /* The item that a condition met: of a single write, or of a transaction's first one. */
@@ -175,11 +175,11 @@ static void write_all(struct store_dynamodb *store, struct creating *const *crea
     const struct store_commit *commit = creating[i]->commit;
     for (size_t j = 0; j < commit->claim_count; j++)
       requests[asked++] =
-          (struct aws_request){AWS_DYNAMODB, "PutItem",
-                               put_claim(store, commit->claims[j], commit->decision->next.id, now_ms, arena)};
+          aws_request(AWS_DYNAMODB, "PutItem",
+                      put_claim(store, commit->claims[j], commit->decision->next.id, now_ms, arena));
     if (!content_is_inline(&commit->decision->next))
       requests[asked++] =
-          (struct aws_request){AWS_DYNAMODB, "PutItem", put_content(store, &commit->decision->next, arena)};
+          aws_request(AWS_DYNAMODB, "PutItem", put_content(store, &commit->decision->next, arena));
   }
   if (asked > 0) aws_call(store->client, requests, asked, arena, answers);
   asked = 0;

@@ -77,10 +77,10 @@ bool store_dynamodb_note_created(struct store_dynamodb *store, const struct stor
     for (next = first; next < created && next - first < ENTRIES_MAX; next++)
       if (second_of(sorted[next]->created_ms) != second_ms) break;
     if (!bytes_equal(month, last_month) && !bytes_equal_string(month, store->month_noted))
-      requests[asked++] = (struct aws_request){AWS_DYNAMODB, "PutItem", put_month(store, month, &arena)};
+      requests[asked++] = aws_request(AWS_DYNAMODB, "PutItem", put_month(store, month, &arena));
     last_month = month;
-    requests[asked++] = (struct aws_request){
-        AWS_DYNAMODB, "PutItem", put_entries(store, second_ms, sorted + first, next - first, &arena)};
+    requests[asked++] = aws_request(AWS_DYNAMODB, "PutItem",
+                                    put_entries(store, second_ms, sorted + first, next - first, &arena));
   }
   if (asked > 0) aws_call(store->client, requests, asked, &arena, answers);
   for (size_t i = 0; i < asked && good; i++)

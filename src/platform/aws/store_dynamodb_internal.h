@@ -13,6 +13,8 @@ struct store_dynamodb {
   struct clock *clock;
   struct entropy *entropy;
   struct bytes table;
+  void (*on_committed)(void *context, const struct decision *decision);
+  void *context;
   char month_noted[8]; /* of the directory: its newest month that was surely entered; a C string */
 };
 

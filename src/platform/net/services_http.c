@@ -94,6 +94,8 @@ static void set_headers(struct services_http *client, struct transfer *transfer,
     add_header(transfer, "Authorization", arena_printf(transfer->arena, "Bearer %.*s", BYTES_PRINTF(token)));
   add_header(transfer, "Accept", BYTES("application/json"));
   add_header(transfer, "traceparent", call->traceparent);
+  if (client->options.services[call->service].sigv4_scope)
+    add_header(transfer, "X-Amz-Security-Token", client->options.services[call->service].sigv4_token);
   if (call->is_lookup) return;
   add_header(transfer, "Content-Type", BYTES("application/json"));
   add_header(transfer, "Idempotency-Key", call->key);
@@ -126,6 +128,10 @@ static void set_options(struct services_http *client, struct transfer *transfer,
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
+  if (client->options.services[call->service].sigv4_scope) {
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, client->options.services[call->service].sigv4_scope);
+    curl_easy_setopt(easy, CURLOPT_USERPWD, client->options.services[call->service].sigv4_credentials);
+  }
   if (call->is_lookup) return;
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.data);

@@ -24,6 +24,10 @@ struct services_http_options {
     int64_t timeout_ms; /* of one call, all in all */
     int64_t connections_max;
     bool resend_is_harmful;
+    /* Signed with AWS Signature Version 4 where set: "aws:amz:<region>:<service>", "<key>:<secret>", and the
+     * session token (empty: none). */
+    const char *sigv4_scope, *sigv4_credentials;
+    struct bytes sigv4_token;
   } services[SERVICE_COUNT];
 };
 
