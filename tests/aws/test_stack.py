@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from harness import ALL_SCOPES, Client, operator, order, wait_until, wholesale
 
+import wire
 from world import Shape
 
 SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -162,6 +163,48 @@ def test_a_message_that_nobody_understands_harms_no_other(server, services):
     ada = Client(backend)
     assert ada.settled(ada.created())["status"] == "completed"
     assert not any("ExitError" in cause for function in backend.world.functions.values() for cause in function.causes)
+
+
+# --- services that are functions or queues ---
+
+
+def test_a_service_that_is_a_function(server, services):
+    name = "arn:aws:lambda:us-east-1:123456789012:function:stock-keeping:live"
+    backend, seen = server(services, inventory_url=f"lambda:{name}"), []
+    answers = [({"errorMessage": "thrown"}, "Unhandled"), ({"statusCode": 503, "headers": {"Retry-After": "0"}, "body": ""}, None),
+               ({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": '{"reference": "shelf-7"}'}, None)]
+
+    def invoke(called, payload):
+        assert called == name
+        seen.append(json.loads(payload))
+        body, failed = answers[min(len(seen), len(answers)) - 1]
+        return json.dumps(body).encode(), failed
+
+    backend.world.proxy.invoke = invoke
+    ada = Client(backend)
+    id = ada.created()
+    assert ada.settled(id)["status"] == "completed" and ada.step(id, "reserve")["reference"] == "shelf-7"
+    assert {event["headers"]["idempotency-key"] for event in seen} == {f"{id}.reserve"} and len(seen) == 3
+    event = seen[0]
+    assert event["version"] == "2.0" and event["rawPath"] == "/reserve" and event["requestContext"]["http"]["method"] == "POST"
+    assert json.loads(event["body"])["id"] == id and event["headers"]["callback-url"].startswith(backend.url)
+
+
+def test_a_service_that_is_a_queue(server, services, emulators):
+    sqs = wire.AwsApi(emulators.sqs, wire.SQS)
+    name = f"ledger{time.monotonic_ns()}"
+    url = sqs("CreateQueue", QueueName=name)["QueueUrl"]
+    backend = server(services, accounting_url=f"sqs:https://sqs.us-east-1.amazonaws.com/123456789012/{name}")
+    ada = Client(backend)
+    id = ada.created()
+    (message,) = wait_until(lambda: sqs("ReceiveMessage", QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
+    told = json.loads(message["Body"])
+    assert told["command"] == "record" and told["idempotency_key"] == f"{id}.record" and told["body"]["id"] == id
+    assert told["traceparent"].startswith("00-")
+    wait_until(lambda: ada.step(id, "record")["state"] == "pending")
+    assert httpx.post(told["callback_url"], json={"outcome": "done", "reference": "book-1"}, trust_env=False).status_code == 204
+    assert ada.settled(id)["status"] == "completed" and ada.step(id, "record")["reference"] == "book-1"
+    sqs("DeleteQueue", QueueUrl=url)
 
 
 # --- what is told ---
