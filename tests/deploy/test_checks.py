@@ -56,3 +56,22 @@ def test_each_exception_has_its_reason():
         assert re.match(r" # \S+ \S+ \S+", reason), f"{check} has no reason beside it"
     # cfn-lint takes settings from a file as well: there is none.
     assert not list(FOLDER.glob(".cfnlintrc*")) and not list(ROOT.glob(".cfnlintrc*"))
+
+
+def test_the_page_tells_every_parameter_and_its_default(template):
+    page = (ROOT / "docs/aws.md").read_text()
+    rows = {name: default.strip("`") for name, default in re.findall(r"^\| `((?:<Service>)?[A-Z]\w+)` \| ([^|]*?) \| ", page, flags=re.M)}
+    wanted = {}
+    for name, parameter in template["Parameters"].items():
+        short = re.sub(r"^(Inventory|Accounting|Fulfilment)", "<Service>", name)
+        wanted.setdefault(short, str(parameter.get("Default", "required")))
+        assert wanted[short] == str(parameter.get("Default", "required")), f"{name}: services have the same defaults"
+    assert rows == wanted, set(rows.items()) ^ set(wanted.items())
+
+
+def test_the_page_tells_every_alarm(template):
+    page = (ROOT / "docs/aws.md").read_text()
+    told = set(re.findall(r"`([\w<>]+)`", "\n".join(line for line in page.splitlines() if line.startswith("| `"))))
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            assert name in told or re.sub("Inventory|Accounting|Fulfilment", "<Service>", name) in told, name
