@@ -37,7 +37,6 @@ def test_the_folder_that_sam_copies_is_small():
     assert [path.name for path in folder.iterdir()] == ["Makefile"]
 
 
-@pytest.mark.xfail("build-" not in (ROOT / "Makefile").read_text(), reason="the targets are not written yet", raises=AssertionError, strict=True)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_repository_knows_how_to_build_it(name, tmp_path):
     result = subprocess.run(["make", "--dry-run", "-C", ROOT, f"build-{name}", f"ARTIFACTS_DIR={tmp_path}"], capture_output=True, text=True)

@@ -415,6 +415,8 @@ def test_a_changed_parameter_makes_a_new_version(template, transformed):
     assert len(versions) == 7
     for name, version in versions.items():
         assert version["Description"] == {"Fn::Sub": "Configuration ${Configuration}"}, name
+    for name, function in of_type(template["Resources"], "AWS::Serverless::Function").items():
+        assert "${Configuration}" in function["Description"]["Fn::Sub"], "Lambda publishes no version of what has not changed"
 
 
 def test_the_program_reports_what_is_watched(resources, functions):
