@@ -19,6 +19,6 @@ struct handler {
   void (*close)(void *self);
 };
 
-extern const struct handler handler_api;
+extern const struct handler handler_api, handler_admit, handler_call, handler_relay, handler_sweep;
 
 #endif

@@ -5,7 +5,8 @@
 #include "base/log.h"
 #include "bootstrap/handler.h"
 
-static const struct handler *const handlers[] = {&handler_api};
+static const struct handler *const handlers[] = {&handler_api, &handler_admit, &handler_call, &handler_relay,
+                                                 &handler_sweep};
 
 static const struct handler *find_handler(const char *name) {
   for (size_t i = 0; name && i < COUNT_OF(handlers); i++)

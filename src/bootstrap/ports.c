@@ -114,10 +114,10 @@ void ports_end(struct ports *ports) {
   telemetry_emf_write(ports->telemetry, clock_now_ms(system_clock()), false);
 }
 
-void ports_refuse_event(const struct invocation *invocation, struct bytes detail,
+void ports_refuse_event(const struct invocation *invocation, const struct failure *failure,
                         struct invocation_result *ret_result) {
   log_event(LOG_ERROR, "event_refused", LOG_TEXT("request", invocation->request_id),
-            LOG_TEXT("detail", detail));
+            LOG_STRING("detail", failure->text));
   ret_result->error_type = BYTES("Spillway.BadEvent");
-  ret_result->error_message = arena_copy(invocation->arena, detail);
+  ret_result->error_message = arena_copy(invocation->arena, bytes_of(failure->text));
 }

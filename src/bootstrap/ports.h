@@ -43,7 +43,7 @@ void ports_begin(struct ports *ports, const struct invocation *invocation, int64
 void ports_end(struct ports *ports);
 
 /* The result of an invocation whose event is none of ours; logged. */
-void ports_refuse_event(const struct invocation *invocation, struct bytes detail,
+void ports_refuse_event(const struct invocation *invocation, const struct failure *failure,
                         struct invocation_result *ret_result);
 
 #endif
