@@ -142,3 +142,17 @@ def test_the_alarms_topic_is_encrypted_and_lets_cloudwatch_in(template):
         assert ("AlarmKey" in resources) is (key == "<AlarmKey>")
     policy = json.dumps(resources["AlarmTopicPolicy"])
     assert "cloudwatch.amazonaws.com" in policy and "aws:SecureTransport" in policy
+
+
+def test_every_operation_that_the_program_calls_is_somebodys_right(template):
+    """By the names of operations in its source; a transaction's rights are those of its parts."""
+    text = "\n".join(path.read_text() for folder in ("src/platform/aws", "src/bootstrap") for path in sorted((resolved.ROOT / folder).glob("*.c")))
+    called = set(re.findall(r'AWS_(DYNAMODB|SQS|SSM|SECRETS_MANAGER), "(\w+)"', text)) | {("DYNAMODB", name) for name in re.findall(r'ask\(ports, "(\w+)"', text)}
+    assert len(called) > 8
+    services = {"DYNAMODB": "dynamodb", "SQS": "sqs", "SSM": "ssm", "SECRETS_MANAGER": "secretsmanager"}
+    actions = {f"{services[service]}:{name.removesuffix('Batch')}" for service, name in called} - {"dynamodb:TransactWriteItems"}
+    granted = set()
+    for parameters in resolved.VARIANTS.values():
+        resources = resolved.Resolver(template, parameters).resources()
+        granted |= {action for role in of_type(resources, "AWS::IAM::Role") for action, _ in rights(resources, role)}
+    assert actions <= granted, actions - granted

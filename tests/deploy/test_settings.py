@@ -100,3 +100,13 @@ def test_every_setting_of_the_program_can_be_given(template):
     given = set(re.findall(r"^ +(SPILLWAY_[A-Z_]+):", resolved.TEMPLATE.read_text(), flags=re.M))
     assert told <= given
     assert known_to_the_program() == given, known_to_the_program() ^ given
+
+
+def test_every_handler_is_told_what_it_cannot_do_without(template):
+    needs = {"NEEDS_TABLE": {"SPILLWAY_TABLE"}, "NEEDS_INTAKE": INTAKE, "NEEDS_QUEUES": QUEUES, "NEEDS_ID_SECRET": ID, "NEEDS_PUBLIC_URL": {"SPILLWAY_PUBLIC_URL"}}
+    functions = of_type(resolved.Resolver(template, resolved.LEAST).resources(), "AWS::Serverless::Function")
+    for name, function in functions.items():
+        text = (ROOT / f"src/bootstrap/handler_{function['Handler']}.c").read_text()
+        named = set(re.findall(r"\bNEEDS_[A-Z_]+", re.search(r"ports_open\((.*?)\)", text, flags=re.S)[1]))
+        assert named and named <= set(needs), name
+        assert set().union(*(needs[one] for one in named)) <= set(function["Environment"]["Variables"]), name
