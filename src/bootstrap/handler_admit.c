@@ -23,6 +23,12 @@ static void admit_close(void *self) {
   free(self);
 }
 
+/* Dead letters have another queue, whose own visibility time brings them back. */
+static bool is_of_intake(const struct ports *ports, const struct sqs_record *record) {
+  struct bytes url = bytes_of(ports->settings.intake_queue_url), name = record->queue_name;
+  return url.size > name.size && bytes_equal(bytes_slice(url, url.size - name.size, url.size), name);
+}
+
 static void admit_batch(struct ports *ports, const struct sqs_event *event, struct arena *arena, bool *failed) {
   struct intake_order *orders = ARENA_ARRAY(arena, event->count, struct intake_order);
   struct message_result *results = ARENA_ARRAY(arena, event->count, struct message_result);
@@ -40,7 +46,7 @@ static void admit_batch(struct ports *ports, const struct sqs_event *event, stru
   admit_run(&ports->functions, orders, count, results);
   for (size_t i = 0; i < count; i++) {
     failed[places[i]] = results[i].settlement != SETTLE_ACK;
-    if (failed[places[i]])
+    if (failed[places[i]] && is_of_intake(ports, &event->records[places[i]]))
       later[later_count++] =
           (struct sqs_visibility){event->records[places[i]].receipt_handle, results[i].delay_ms};
   }

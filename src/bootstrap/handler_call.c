@@ -5,7 +5,7 @@
 #include "base/panic.h"
 #include "bootstrap/handler.h"
 #include "bootstrap/ports.h"
-#include "function/call.h"
+#include "gateway/tell.h"
 #include "order/step.h"
 #include "platform/aws/message_json.h"
 #include "platform/aws/secrets.h"
@@ -89,6 +89,8 @@ static void read_batch(struct call_function *call, const struct sqs_event *event
                 LOG_TEXT("detail", detail));
       continue;
     }
+    /* A delivery that came to no end may have made an attempt. */
+    message.attempts += record->receive_count - 1;
     struct batch *batch = message.due_ms > now_ms + EARLY_MS ? ret_early : ret_due;
     batch->messages[batch->count] = message;
     batch->results[batch->count] = (struct message_result){
@@ -138,7 +140,8 @@ static void call_handle(void *self, const struct invocation *invocation, struct 
     bool *failed = ARENA_ARRAY(&arena, event.count, bool);
     read_batch(call, &event, &arena, failed, &due, &early);
     if (due.count > 0)
-      call_run(&call->ports.functions, services_aws_port(call->services), due.messages, due.count, due.results);
+      call_run(&call->ports.functions, services_aws_port(call->services), due.messages, due.count, tell_call,
+               due.results);
     settle(call, &event, &due, &arena, failed);
     settle(call, &event, &early, &arena, failed);
     ret_result->body = sqs_event_answer(&event, failed, invocation->arena);

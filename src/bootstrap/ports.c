@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "gateway/committed.h"
+#include "gateway/tell.h"
 #include "order/step.h"
 #include "platform/aws/secrets.h"
 #include "platform/net/system.h"
@@ -16,7 +16,7 @@ static void on_failed(const char *operation, int status, struct bytes error) {
 
 static void on_committed(void *context, const struct decision *decision) {
   struct ports *ports = context;
-  committed_tell(ports->functions.telemetry, decision);
+  tell_commit(ports->functions.telemetry, decision);
 }
 
 static bool is_missing(const char *value, const char *name) {

@@ -12,16 +12,15 @@
 #include "cli/serve_keys.h"
 #include "cli/serve_secret.h"
 #include "cli/serve_settings.h"
-#include "gateway/committed.h"
 #include "gateway/config.h"
 #include "gateway/openapi.h"
+#include "gateway/tell.h"
 #include "platform/local/http_server.h"
 #include "platform/local/metrics.h"
 #include "platform/local/runner.h"
 #include "platform/local/store_sqlite.h"
 #include "platform/local/telemetry_prometheus.h"
 #include "platform/net/system.h"
-#include "wire/trace.h"
 
 enum { STOP_REQUESTS_MS = 4000, STOP_CALLS_MS = 3000 };
 
@@ -52,7 +51,7 @@ static void on_committed(void *context, const struct decision *const *decisions,
   size_t final_count = 0;
   for (size_t i = 0; i < count; i++) {
     const struct decision *decision = decisions[i];
-    if (!committed_tell(server->telemetry, decision)) continue;
+    if (!tell_commit(server->telemetry, decision)) continue;
     if (!order_status_is_final(decision->next.status)) continue;
     final[final_count++] = decision->next.id;
     if (final_count < COUNT_OF(final)) continue;

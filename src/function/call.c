@@ -51,7 +51,10 @@ static void begin_one(const struct function_context *context, const struct chang
     retry_later(&attempt->result, STORE_RETRY_MS, message->attempts, bytes_of(message->note));
     return;
   }
-  attempt->in_doubt = change->verdict == VERDICT_SEND;
+  /* Where attempts are not stored first, the first of a dispatch finds the command waiting. */
+  bool is_first =
+      message->attempts == 0 && change->order && change->order->slots[message->slot].state == SLOT_WAITING;
+  attempt->in_doubt = change->verdict == VERDICT_SEND && !is_first;
   attempt->send = change->verdict == VERDICT_SEND || change->verdict == VERDICT_LOOK_UP ||
                   (change->verdict == VERDICT_DECIDED && change->decision->send);
   if (!attempt->send) return;
@@ -165,7 +168,7 @@ void call_finish(const struct function_context *context, struct call_attempt *co
 void call_attempt_release(struct call_attempt *attempt) { arena_release(&attempt->arena); }
 
 void call_run(const struct function_context *context, struct services *services, const struct message *messages,
-              size_t count, struct message_result *ret_results) {
+              size_t count, call_observer *on_answer, struct message_result *ret_results) {
   struct arena arena;
   arena_init(&arena);
   struct call_attempt *attempts = ARENA_ARRAY(&arena, count, struct call_attempt);
@@ -184,6 +187,7 @@ void call_run(const struct function_context *context, struct services *services,
   if (sent_count > 0) {
     services_call(services, calls, sent_count, &arena, answers);
     call_finish(context, sent, each, sent_count);
+    for (size_t i = 0; i < sent_count && on_answer; i++) on_answer(sent[i], &answers[i]);
   }
   for (size_t i = 0; i < count; i++) {
     ret_results[i] = attempts[i].result;

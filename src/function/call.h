@@ -33,8 +33,9 @@ void call_finish(const struct function_context *context, struct call_attempt *co
 
 void call_attempt_release(struct call_attempt *attempt);
 
-/* All of it for a batch, through the services port. */
+/* All of it for a batch, through the services port. `on_answer` is told of each call made (NULL: nobody). */
+typedef void call_observer(const struct call_attempt *attempt, const struct service_answer *answer);
 void call_run(const struct function_context *context, struct services *services, const struct message *messages,
-              size_t count, struct message_result *ret_results);
+              size_t count, call_observer *on_answer, struct message_result *ret_results);
 
 #endif

@@ -223,7 +223,7 @@ static void test_pending_and_expired(void **state) {
   assert_true(expire->due_ms == FAKE_NOW_MS + FAKE_DEADLINE_MS);
   w->clock.now_ms = expire->due_ms;
   struct message_result result;
-  call_run(&w->context, &w->services.port, expire, 1, &result);
+  call_run(&w->context, &w->services.port, expire, 1, NULL, &result);
   assert_int_equal(result.settlement, SETTLE_ACK);
   assert_string_equal(status_of(w, id), "attention");
   assert_int_equal(w->services.call_count, 1);
@@ -275,10 +275,10 @@ static void test_messages_out_of_date_and_of_missing_orders(void **state) {
   struct message message = *fake_store_message(&w->store, id, MESSAGE_CALL, COMMAND_RESERVE);
   struct message_result result;
   message.dispatch_version += 7;
-  call_run(&w->context, &w->services.port, &message, 1, &result);
+  call_run(&w->context, &w->services.port, &message, 1, NULL, &result);
   assert_int_equal(result.settlement, SETTLE_ACK);
   message.order_id[10] = message.order_id[10] == 'a' ? 'b' : 'a';
-  call_run(&w->context, &w->services.port, &message, 1, &result);
+  call_run(&w->context, &w->services.port, &message, 1, NULL, &result);
   assert_int_equal(result.settlement, SETTLE_ACK);
   assert_int_equal(w->services.call_count, 0);
 }
@@ -305,7 +305,7 @@ static void test_a_batch(void **state) {
     fake_services_answer(&w->services, cases[i].status, "{\"reference\":\"r\"}");
   }
   size_t commit_calls = w->store.commit_calls;
-  call_run(&w->context, &w->services.port, messages, COUNT, results);
+  call_run(&w->context, &w->services.port, messages, COUNT, NULL, results);
   for (size_t i = 0; i < COUNT; i++) {
     assert_int_equal(results[i].settlement, cases[i].settlement);
     assert_int_equal(fake_order(w, ids[i])->slots[COMMAND_RESERVE].state, cases[i].becomes);

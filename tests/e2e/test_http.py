@@ -91,7 +91,8 @@ def test_operators_read_everything(backend, ada):
     id = ada.created()
     reader = Client(backend, "boss", "orders:operate")
     assert reader.get(id).status_code == 200
-    assert id in [o["id"] for o in reader.http.get("/v1/orders").json()["orders"]]
+    # On AWS this list follows the table's stream, a moment later.
+    wait_until(lambda: id in [o["id"] for o in reader.http.get("/v1/orders").json()["orders"]])
     assert [o["id"] for o in reader.http.get("/v1/orders", params={"customer": "ada"}).json()["orders"]] == [id]
     assert reader.http.get("/v1/orders", params={"customer": "bob"}).json()["orders"] == []
     problem(ada.http.get("/v1/orders", params={"customer": "ada"}), 403, "insufficient-scope")

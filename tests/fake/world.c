@@ -103,7 +103,7 @@ struct message_result fake_call_after(struct fake_world *world, struct bytes id,
   struct message_result result;
   message.attempts = attempts;
   snprintf(message.note, sizeof message.note, "%s", note);
-  call_run(&world->context, &world->services.port, &message, 1, &result);
+  call_run(&world->context, &world->services.port, &message, 1, NULL, &result);
   return result;
 }
 

@@ -170,8 +170,6 @@ static void set_options(struct aws_client *client, struct try *try, const struct
         try,
         arena_printf(arena, "X-Amz-Target: %s%s", services[request->service].target, request->operation).data);
   if (client->token_header) add_header(try, client->token_header);
-  add_header(try, "Expect:");
-  add_header(try, "Accept:");
   curl_easy_setopt(easy, CURLOPT_URL, url_of(client, request, arena));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_PROXY, "");

@@ -15,13 +15,14 @@ static const struct {
   enum telemetry_metric metric;
   const char *only; /* count where label a is this; NULL: any */
   const char *name, *dimension;
+  bool urgent;
 } told[] = {
-    {METRIC_TRANSITIONS, "attention", "OrdersToAttention", NULL},
-    {METRIC_TRANSITIONS, "completed", "OrdersCompleted", NULL},
-    {METRIC_TRANSITIONS, "accepted", "OrdersAccepted", NULL},
-    {METRIC_TRANSITIONS, "rejected", "OrdersRejected", NULL},
-    {METRIC_SPILLS, NULL, "OrdersSpilled", NULL},
-    {METRIC_RETRIES, NULL, "CallRetries", "Service"},
+    {METRIC_TRANSITIONS, "attention", "OrdersToAttention", NULL, true},
+    {METRIC_TRANSITIONS, "completed", "OrdersCompleted", NULL, false},
+    {METRIC_TRANSITIONS, "accepted", "OrdersAccepted", NULL, false},
+    {METRIC_TRANSITIONS, "rejected", "OrdersRejected", NULL, false},
+    {METRIC_SPILLS, NULL, "OrdersSpilled", NULL, true},
+    {METRIC_RETRIES, NULL, "CallRetries", "Service", true},
 };
 
 struct series {
@@ -35,7 +36,7 @@ struct telemetry_emf {
   const char *function;
   struct series series[SERIES_MAX];
   size_t count;
-  int64_t written_ms;
+  int64_t written_ms; /* the first minute begins with the first invocation */
 };
 
 static void add(struct telemetry_emf *all, size_t which, const char *label, uint64_t by) {
@@ -99,11 +100,17 @@ static void write_one(const struct telemetry_emf *all, const struct series *seri
 }
 
 void telemetry_emf_write(struct telemetry_emf *all, int64_t now_ms, bool in_any_case) {
-  if (!in_any_case && now_ms - all->written_ms < PERIOD_MS) return;
-  for (size_t i = 0; i < all->count; i++)
-    if (all->series[i].count > 0) write_one(all, &all->series[i], now_ms);
-  all->count = 0;
-  all->written_ms = now_ms;
+  if (all->written_ms == 0) all->written_ms = now_ms;
+  bool whole = in_any_case || now_ms - all->written_ms >= PERIOD_MS;
+  size_t kept = 0;
+  for (size_t i = 0; i < all->count; i++) {
+    if (whole || told[all->series[i].told].urgent)
+      write_one(all, &all->series[i], now_ms);
+    else
+      all->series[kept++] = all->series[i];
+  }
+  all->count = kept;
+  if (whole) all->written_ms = now_ms;
 }
 
 struct telemetry_emf *telemetry_emf_open(const char *function) {

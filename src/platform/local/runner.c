@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "function/call.h"
+#include "gateway/tell.h"
 #include "order/step.h"
 #include "platform/local/queue_local.h"
-#include "wire/trace.h"
 
 enum { BATCH_MAX = 256, IDLE_POLL_MS = 1000, UNSTORED_RETRY_MS = 200, OPEN_MS_MAX = 30000 };
 
@@ -70,19 +70,6 @@ static void note_circuit(struct runner *runner, const struct flight *flight) {
             LOG_INT("status", flight->answer.status));
 }
 
-static void log_call(const struct flight *flight) {
-  const struct call_attempt *attempt = &flight->attempt;
-  bool refused = flight->answer.status == 409 || flight->answer.status == 422;
-  if (strcmp(attempt->outcome, "done") == 0 || strcmp(attempt->outcome, "pending") == 0) return;
-  log_event(refused ? LOG_INFO : LOG_WARN, refused ? "call_refused" : "call_failed",
-            LOG_TEXT("order", bytes_from(attempt->message.order_id, ORDER_ID_CHARACTERS)),
-            LOG_STRING("command", command_rules[attempt->message.slot].name),
-            LOG_STRING("outcome", attempt->outcome), LOG_INT("attempt", attempt->message.attempts + 1),
-            LOG_INT("status", flight->answer.status), LOG_TEXT("failure", flight->answer.failure),
-            LOG_INT("retry_in_ms", attempt->result.delay_ms),
-            LOG_TEXT("trace", trace_id(attempt->request.traceparent)));
-}
-
 static void collect(struct runner *runner, int64_t timeout_ms) {
   struct services_http_answered answered[BATCH_MAX];
   size_t count = services_http_poll(runner->client, timeout_ms, answered, BATCH_MAX);
@@ -129,7 +116,7 @@ static bool finish_ended(struct runner *runner) {
       runner->ended = flights[i];
       continue;
     }
-    log_call(flights[i]);
+    tell_call(&flights[i]->attempt, &flights[i]->answer);
     messages[stored] = attempts[i]->message;
     results[stored++] = attempts[i]->result;
     land(runner, flights[i]);

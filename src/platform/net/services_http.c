@@ -100,6 +100,8 @@ static void set_headers(struct services_http *client, struct transfer *transfer,
   add_header(transfer, "Content-Type", BYTES("application/json"));
   add_header(transfer, "Idempotency-Key", call->key);
   add_header(transfer, "Callback-URL", call->callback_url);
+  if (client->options.services[call->service].sigv4_scope)
+    return; /* libcurl would sign what it does not send */
   struct curl_slist *longer = curl_slist_append(transfer->headers, "Expect:");
   if (!longer) panic("out of memory");
   transfer->headers = longer;
