@@ -50,4 +50,5 @@ def server(emulators, tmp_path, secret_file, request):
 
     yield start
     for one in started:
+        print(one.world.report())  # shown where the test failed
         one.finish()

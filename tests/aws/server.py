@@ -1,5 +1,6 @@
 """The stack on the small AWS, with the interface of tests/e2e/harness.py's Server."""
 
+import collections
 import json
 import os
 import time
@@ -71,5 +72,5 @@ class AwsServer:
             return
         self.finished = True
         wrong = self.world.close()
-        assert not wrong, "\n".join(wrong)
+        assert not wrong, "\n".join(f"{times} x {text}" for text, times in collections.Counter(wrong).items())
         self.world.logs()  # every line is JSON: nothing else was written, no sanitizer spoke

@@ -185,8 +185,9 @@ class StreamSource:
         self.closed, self.open, self.parked = False, threading.Event(), threading.Event()
         self.open.set()
         self.seen = self.given_up = 0
+        self.troubles = []  # what the emulator refused
         self.lanes = [Lane(self) for _ in range(lanes)]
-        self.shards = {}
+        self.shards, self.last = {}, {}  # iterator and last sequence number of each
         self.thread = threading.Thread(target=self._poll, daemon=True)
         self.thread.start()
 
@@ -206,22 +207,35 @@ class StreamSource:
             try:
                 if not sum(self._read_shard(shard) for shard in self._shards()):
                     time.sleep(self.every_s)
-            except (wire.Broken, OSError):
+            except (wire.Broken, OSError, wire.AwsError) as failure:
                 if not self.closed:
+                    self.troubles.append(str(failure))
                     time.sleep(0.2)
 
     def _shards(self):
-        for shard in self.streams("DescribeStream", StreamArn=self.arn)["StreamDescription"]["Shards"] if not self.shards else []:
-            iterator = self.streams("GetShardIterator", StreamArn=self.arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
-            self.shards[shard["ShardId"]] = iterator["ShardIterator"]
+        if not self.shards:
+            found = self.streams("DescribeStream", StreamArn=self.arn)["StreamDescription"]["Shards"]
+            self.shards = {shard["ShardId"]: self._iterator(shard["ShardId"]) for shard in found}
         return [shard for shard, iterator in self.shards.items() if iterator]
 
+    def _iterator(self, shard):
+        at = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self.last[shard]} if shard in self.last else {"ShardIteratorType": "TRIM_HORIZON"}
+        return self.streams("GetShardIterator", StreamArn=self.arn, ShardId=shard, **at)["ShardIterator"]
+
     def _read_shard(self, shard):
-        got = self.streams("GetRecords", ShardIterator=self.shards[shard], Limit=1000)
+        try:
+            got = self.streams("GetRecords", ShardIterator=self.shards[shard], Limit=1000)
+        except wire.AwsError as refusal:
+            # DynamoDB Local forgets iterators of a shard that was still empty.
+            if b"TrimmedDataAccessException" not in refusal.body:
+                raise
+            self.shards[shard] = self._iterator(shard)
+            return 0
         self.shards[shard] = got.get("NextShardIterator")
         batches = collections.defaultdict(list)
         for record in got["Records"]:
             self.seen += 1
+            self.last[shard] = record["dynamodb"]["SequenceNumber"]
             if matches(record):
                 key = record["dynamodb"]["Keys"]["k"]["S"]
                 batches[int(hashlib.md5(key.encode()).hexdigest()[:4], 16) % len(self.lanes)].append((shard, record))

@@ -160,6 +160,14 @@ class World:
     def log_bytes(self):
         return {name: (self.folder / f"{name}.log").stat().st_size for name in self.functions}
 
+    def report(self):
+        """For the reader of a test that failed."""
+        lines = [f"waiting: {self.waiting()}", f"faults: {dict(self.dice.seen)}", f"stream: {self.relay.seen} records, {self.relay.troubles[-3:]}"]
+        for name, function in self.functions.items():
+            lines += [f"{name}: {function.starts} starts, failed: {function.causes[-3:]}" if function.starts else f"{name}: not used"]
+            lines += [f"  {line[:300]}" for line in open(function.log_path, errors="replace").read().splitlines()[-8:]]
+        return "\n".join(lines)
+
     def items(self):
         """Everything in the table, as DynamoDB writes it."""
         found, start = [], {}
