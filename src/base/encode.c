@@ -4,10 +4,9 @@ static const char base32_alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char base64_standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* The value of `c` in an alphabet, -1 if it has none. */
-static int value_of(const char *alphabet, size_t size, char c) {
-  const char *at = memchr(alphabet, c, size);
-  return at ? (int)(at - alphabet) : -1;
+static int value32_of(char c) {
+  const char *at = memchr(base32_alphabet, c, 32);
+  return at ? (int)(at - base32_alphabet) : -1;
 }
 
 void base32_encode(const uint8_t *data, size_t size_bytes, char *ret_text) {
@@ -23,7 +22,7 @@ bool base32_decode(struct bytes text, uint8_t *ret_data) {
   for (size_t i = 0; i < text.size; i += 8) {
     uint64_t bits = 0;
     for (size_t j = 0; j < 8; j++) {
-      int value = value_of(base32_alphabet, 32, text.data[i + j]);
+      int value = value32_of(text.data[i + j]);
       if (value < 0) return false;
       bits = bits << 5 | (uint64_t)value;
     }
@@ -45,6 +44,14 @@ static struct bytes encode64(struct bytes data, const char *alphabet, bool pad, 
   return (struct bytes){text, size};
 }
 
+/* Both alphabets of base64 differ in their last two characters only. */
+static int value64_of(const char *alphabet, char c) {
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == alphabet[62] ? 62 : c == alphabet[63] ? 63 : -1;
+}
+
 static bool decode64(struct bytes text, const char *alphabet, struct arena *arena, struct bytes *ret_data) {
   if (text.size % 4 == 1) return false;
   char *data = arena_allocate(arena, text.size / 4 * 3 + 3);
@@ -52,7 +59,7 @@ static bool decode64(struct bytes text, const char *alphabet, struct arena *aren
   uint32_t bits = 0;
   unsigned have_bits = 0;
   for (size_t i = 0; i < text.size; i++) {
-    int value = value_of(alphabet, 64, text.data[i]);
+    int value = value64_of(alphabet, text.data[i]);
     if (value < 0) return false;
     bits = (bits << 6 | (uint32_t)value) & 0xFFFF;
     have_bits += 6;

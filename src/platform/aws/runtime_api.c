@@ -24,6 +24,7 @@ enum {
 /* --- SIGTERM --- */
 
 static volatile sig_atomic_t stop_came;
+static sigset_t mask_of_wait; /* lets SIGTERM through */
 
 static void note_stop(int signal_number) {
   (void)signal_number;
@@ -36,8 +37,9 @@ void runtime_stop_hold(void) {
   sigemptyset(&mask);
   sigaddset(&mask, SIGTERM);
   stop_came = 0;
-  if (pthread_sigmask(SIG_BLOCK, &mask, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
+  if (pthread_sigmask(SIG_BLOCK, &mask, &mask_of_wait) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
     panic("SIGTERM can't be held");
+  sigdelset(&mask_of_wait, SIGTERM);
 }
 
 bool runtime_stop_wanted(void) {
@@ -154,13 +156,10 @@ static bool send_all(int socket, struct bytes head, struct bytes body) {
 
 /* Waits for something to read; false once SIGTERM has come and nothing else has. */
 static bool wait_for_answer(struct runtime_api *api) {
-  sigset_t mask;
-  pthread_sigmask(SIG_SETMASK, NULL, &mask);
-  sigdelset(&mask, SIGTERM);
   struct pollfd wanted = {.fd = api->socket, .events = POLLIN};
   int ready;
   do {
-    ready = ppoll(&wanted, 1, NULL, &mask);
+    ready = ppoll(&wanted, 1, NULL, &mask_of_wait);
     if (ready < 0 && errno != EINTR) panic("ppoll failed");
   } while (ready < 0 && !stop_came);
   api->interrupted = ready < 0;
