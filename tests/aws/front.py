@@ -15,6 +15,7 @@ import jwt
 import wire
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
+HEADER_BYTES_MAX = {"http": 10240, "rest": 10240, "alb": 64 * 1024, "alb-multi": 64 * 1024}  # request line and header values
 TEXT = ("text/", "application/json", "application/javascript", "application/xml", "application/problem+json")
 
 
@@ -48,6 +49,8 @@ class Front:
     def _handle(self, request):
         self.requests += 1
         claims = None
+        if len(request.method) + len(request.target) + sum(len(value) for _, value in request.headers) > HEADER_BYTES_MAX[self.shape]:
+            return plain(431, "Request Header Fields Too Large")
         if self.jwks:
             claims = self._claims(request)
             if claims is None:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import platform
 import time
 import uuid
 
@@ -40,8 +41,10 @@ class Shape:
 
 
 def binary():
-    path = pathlib.Path(os.environ.get("SPILLWAY_BOOTSTRAP", ROOT / "build" / "bootstrap"))
-    assert path.exists(), f"{path} is missing: build it first"
+    """What is deployed, built for this machine; SPILLWAY_BOOTSTRAP names another."""
+    architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    path = pathlib.Path(os.environ.get("SPILLWAY_BOOTSTRAP", ROOT / "build" / "aws" / architecture / "bootstrap"))
+    assert path.exists(), f"{path} is missing: script/build-aws builds it"
     return str(path)
 
 
