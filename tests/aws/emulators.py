@@ -5,6 +5,7 @@ stops them. So several pytest workers share one pair."""
 
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ class Emulators:
     """Both, or those that the environment names."""
 
     def __init__(self):
+        allow_many_files()
         self.processes, self.folder = [], None
         given = [os.environ.get(name) for name in VARIABLES.values()]
         if all(given):
@@ -100,6 +102,12 @@ class Emulators:
             process.wait()
         if self.folder:
             self.folder.cleanup()
+
+
+def allow_many_files():
+    """Each request that is under way takes four descriptors of this process."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, most), most))
 
 
 def main(command):

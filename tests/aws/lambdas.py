@@ -4,7 +4,7 @@ runtime API of its own."""
 import json
 import os
 import queue
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -54,33 +54,43 @@ class Environment:
     # --- the runtime API ---
 
     def _serve(self):
-        streams = {}
+        streams, selector = {}, selectors.DefaultSelector()
+        selector.register(self.listener, selectors.EVENT_READ)
+        selector.register(self.pid_descriptor, selectors.EVENT_READ)
         try:
             while True:
-                readable, _, _ = select.select([self.listener, self.pid_descriptor, *streams], [], [])
-                for one in readable:
-                    if one is self.listener:
+                for key, _ in selector.select():
+                    if key.fileobj is self.listener:
                         connection, _ = self.listener.accept()
                         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         streams[connection] = wire.Stream(connection)
-                    elif one is self.pid_descriptor:
+                        selector.register(connection, selectors.EVENT_READ)
+                    elif key.fileobj == self.pid_descriptor:
                         return
                     else:
                         try:
-                            self._request(streams[one])
-                            while streams[one].buffer:
-                                self._request(streams[one])
+                            self._requests(streams[key.fileobj])
                         except (wire.Broken, OSError, ValueError):
-                            streams.pop(one).connection.close()
+                            selector.unregister(key.fileobj)
+                            streams.pop(key.fileobj).connection.close()
         finally:
-            code = self.process.wait()
-            self.gone.set()
-            self.ready.set()
-            self.listener.close()
-            for stream in streams.values():
-                stream.connection.close()
-            self._end(Result(b"", "Unhandled", f"Runtime.ExitError: the process ended with {code}"))
-            os.close(self.pid_descriptor)
+            self._buried(streams, selector)
+
+    def _buried(self, streams, selector):
+        code = self.process.wait()
+        self.gone.set()
+        self.ready.set()
+        selector.close()
+        self.listener.close()
+        for stream in streams.values():
+            stream.connection.close()
+        self._end(Result(b"", "Unhandled", f"Runtime.ExitError: the process ended with {code}"))
+        os.close(self.pid_descriptor)
+
+    def _requests(self, stream):
+        self._request(stream)
+        while stream.buffer:
+            self._request(stream)
 
     def _request(self, stream):
         first, headers, body = stream.message()

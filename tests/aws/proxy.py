@@ -41,8 +41,12 @@ class Proxy:
         """Each function has an address of its own, so that it is known who asks."""
         with self.lock:
             if function not in self.servers:
-                self.servers[function] = wire.Server(lambda request: self._handle(function, self.servers[function], request), self.tls)
+                self.servers[function] = wire.Server(lambda request: self._handle(function, self.servers[function], request), self.tls, self._release)
             return self.servers[function]
+
+    def _release(self):
+        self.table.release()
+        self.queues.release()
 
     def endpoints(self, function):
         names = ("", "_DYNAMODB", "_DYNAMODB_STREAMS", "_SQS", "_LAMBDA", "_SSM", "_SECRETS_MANAGER")

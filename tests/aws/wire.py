@@ -92,9 +92,11 @@ class Stream:
 
 
 class Server:
-    """handle(request) gives a Response, or None to close the connection without an answer."""
+    """handle(request) gives a Response, or None to close the connection without an answer. `on_end` is called in a
+    connection's thread when it ends."""
 
-    def __init__(self, handle, tls=None):
+    def __init__(self, handle, tls=None, on_end=None):
+        self.on_end = on_end
         self.handle, self.connections, self.lock, self.closing = handle, set(), threading.Lock(), False
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port = self.listener.getsockname()[1]
@@ -153,6 +155,8 @@ class Server:
                 self.connections.discard(served)
                 self.connections.discard(connection)
             served.close()
+            if self.on_end:
+                self.on_end()
 
     def close(self):
         with self.lock:
@@ -211,6 +215,11 @@ class Peer:
                 if attempt or not kept:
                     raise
         raise AssertionError("not reached")
+
+    def release(self):
+        """Closes this thread's connection."""
+        if getattr(self.local, "stream", None):
+            self._drop()
 
     def close(self):
         """Ends what waits for an answer, too."""

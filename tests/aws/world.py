@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVICES, CHANNELS = ("inventory", "accounting", "fulfilment"), ("retail", "wholesale")
 FUNCTIONS = ("api", "admit", "call", "relay", "sweep")
 ACCOUNT = "123456789012"
+SETTLED = "2456"  # enum order_status: completed, rejected, cancelled, attention
 
 
 @dataclasses.dataclass
@@ -180,6 +181,13 @@ class World:
             if "LastEvaluatedKey" not in page:
                 return found
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def unfinished(self):
+        """Ids of orders that are neither final nor in attention, and what is still in the intake. An order's state is
+        "<channel><paid>|<status>…" (src/platform/aws/store_dynamodb_item.c)."""
+        stored = [item["k"]["S"] for item in self.items() if item["r"]["S"] == "o" and item["s"]["S"].split("|")[1][0] not in SETTLED]
+        source = self.sources["intake"]
+        return stored + ["intake"] * (sum(source.counts()) + source.under_way)
 
     def quiet(self, seconds=30):
         """Waits until nothing is left to do."""
