@@ -27,12 +27,13 @@ static struct bytes answer_start(const struct runtime_api *api) {
   return bytes_slice(text_view(&api->reader.body), 0, ERROR_BODY_LOGGED_BYTES);
 }
 
+static const struct runtime_request next_request = {
+    .method = "GET", .path_start = {"invocation/next", 15}, .interruptible = true};
+
 /* True where there is an invocation; false where it is time to end, with the exit code. */
 static bool take_next(struct runtime_api *api, int *ret_code) {
   struct failure failure;
-  struct runtime_request request = {
-      .method = "GET", .path_start = BYTES("invocation/next"), .interruptible = true};
-  if (!runtime_api_exchange(api, &request, &failure)) {
+  if (!runtime_api_exchange(api, &next_request, &failure)) {
     *ret_code = api->interrupted ? 0 : 1;
     if (!api->interrupted)
       log_event(LOG_ERROR, "runtime_failed", LOG_STRING("call", "next"), LOG_STRING("detail", failure.text));
@@ -56,7 +57,8 @@ static bool send_result(struct runtime_api *api, struct bytes request_id, struct
       .path_middle = request_id,
       .path_end = failed ? BYTES("/error") : BYTES("/response"),
       .error_type = result->error_type,
-      .body = failed ? error_body(result->error_type, result->error_message, arena) : result->body};
+      .body = failed ? error_body(result->error_type, result->error_message, arena) : result->body,
+      .followed_by = runtime_stop_wanted() ? NULL : &next_request};
   const char *call = failed ? "error" : "response";
   struct failure failure;
   if (!runtime_api_exchange(api, &request, &failure)) {
@@ -95,7 +97,8 @@ int runtime_run(const struct runtime_options *options) {
   struct arena arena;
   arena_init(&arena);
   int code = 0;
-  while (!runtime_stop_wanted() && take_next(&api, &code)) {
+  /* What was asked for ahead may be on its way already, also when SIGTERM has come since. */
+  while ((api.sent_ahead || !runtime_stop_wanted()) && take_next(&api, &code)) {
     if (serve_one(&api, options, &arena)) continue;
     code = 1;
     break;

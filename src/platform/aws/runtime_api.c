@@ -74,6 +74,8 @@ void runtime_api_init(struct runtime_api *api, const char *address) {
 static void disconnect(struct runtime_api *api) {
   if (api->socket >= 0) close(api->socket);
   api->socket = -1;
+  api->unread = (struct bytes){0};
+  api->sent_ahead = false;
 }
 
 void runtime_api_release(struct runtime_api *api) {
@@ -117,7 +119,6 @@ static bool connect_to(struct runtime_api *api, struct failure *ret_failure) {
 
 static void write_head(struct runtime_api *api, const struct runtime_request *request) {
   struct text *text = &api->request;
-  text->size = 0;
   text_append_string(text, request->method);
   text_append(text, BYTES(" /2018-06-01/runtime/"));
   text_append(text, request->path_start);
@@ -173,16 +174,20 @@ static enum attempt read_answer(struct runtime_api *api, bool interruptible, str
   struct http_reader *reader = &api->reader;
   http_reader_reset(reader);
   api->request_id.size = api->trace_id.size = api->function_arn.size = api->deadline.size = 0;
-  if (interruptible && !wait_for_answer(api)) return ATTEMPT_INTERRUPTED;
+  if (interruptible && api->unread.size == 0 && !wait_for_answer(api)) return ATTEMPT_INTERRUPTED;
   while (reader->state != READER_DONE && reader->state != READER_BROKEN) {
-    ssize_t size = recv(api->socket, buffer, sizeof buffer, 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) {
-      failure_set(ret_failure, "the connection to %s broke: %s", api->address, strerror(errno));
-      return ATTEMPT_BROKEN;
+    if (api->unread.size == 0) {
+      ssize_t size = recv(api->socket, buffer, sizeof buffer, 0);
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) {
+        failure_set(ret_failure, "the connection to %s broke: %s", api->address, strerror(errno));
+        return ATTEMPT_BROKEN;
+      }
+      if (size == 0) http_reader_end(reader);
+      api->unread = bytes_from(buffer, (size_t)size);
     }
-    if (size == 0) http_reader_end(reader);
-    (void)http_reader_feed(reader, bytes_from(buffer, (size_t)size));
+    size_t taken = http_reader_feed(reader, api->unread);
+    api->unread = bytes_slice(api->unread, taken, api->unread.size);
   }
   if (reader->state == READER_BROKEN) {
     failure_set(ret_failure, "the connection to %s ended without a whole answer", api->address);
@@ -192,18 +197,27 @@ static enum attempt read_answer(struct runtime_api *api, bool interruptible, str
   return ATTEMPT_ANSWERED;
 }
 
+/* The request, and the one that follows it where both are small: a large one may be refused before it was
+ * read to its end. */
+static bool send_request(struct runtime_api *api, const struct runtime_request *request) {
+  struct bytes body = request->body;
+  api->request.size = 0;
+  write_head(api, request);
+  if (body.size > SMALL_BODY_BYTES) return send_all(api->socket, text_view(&api->request), body);
+  text_append(&api->request, body);
+  if (request->followed_by) write_head(api, request->followed_by);
+  api->sent_ahead = request->followed_by != NULL;
+  return send_all(api->socket, text_view(&api->request), (struct bytes){0});
+}
+
 static enum attempt try_exchange(struct runtime_api *api, const struct runtime_request *request,
                                  struct failure *ret_failure) {
   if (api->socket < 0 && !connect_to(api, ret_failure)) return ATTEMPT_BROKEN;
-  write_head(api, request);
-  struct bytes body = request->body;
-  if (body.size <= SMALL_BODY_BYTES) {
-    text_append(&api->request, body);
-    body.size = 0;
-  }
-  /* An answer may come, and then the end, before all of a large body is sent: a 413. */
-  bool sent = send_all(api->socket, text_view(&api->request), body);
+  bool sent = api->sent_ahead;
+  api->sent_ahead = false;
+  if (!sent) sent = send_request(api, request);
   int error = errno;
+  /* Also where not all was sent: what the other side said before it closed is worth knowing. */
   enum attempt attempt = read_answer(api, request->interruptible, ret_failure);
   if (!sent && attempt == ATTEMPT_BROKEN)
     failure_set(ret_failure, "can't send to %s: %s", api->address, strerror(error));

@@ -13,6 +13,8 @@ struct runtime_api {
   int socket;          /* -1: none */
   struct text request;
   struct http_reader reader; /* holds the last answer: status and body */
+  struct bytes unread;       /* received behind it */
+  bool sent_ahead;           /* the request that comes next was sent already, behind the last one */
   bool interrupted;          /* the wait ended by SIGTERM */
 
   /* the headers of the last answer; empty where they were not there */
@@ -34,6 +36,9 @@ struct runtime_request {
   struct bytes error_type;                        /* empty, or the header for it */
   struct bytes body;
   bool interruptible; /* SIGTERM ends the wait for the answer; only after runtime_stop_hold */
+  /* The request that will come next, to be sent at once, without waiting for the answer to this one
+   * (RFC 9112 section 9.3.2): that saves both sides a wake-up. NULL where that is not known. */
+  const struct runtime_request *followed_by;
 };
 
 /* Sends the request and waits for the whole answer, however long it takes; on a new connection where
