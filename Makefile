@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e crash mutation bench bench-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e crash fuzz mutation bench bench-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -17,6 +17,10 @@ tidy: ; @script/test tidy
 # kill -9 under load; ROUNDS=1000 for the long run.
 crash:
 	@script/test crash --rounds $(or $(ROUNDS),50)
+
+# Every parser of outside bytes, all of them together for SECONDS.
+fuzz:
+	@script/test fuzz --seconds $(or $(SECONDS),60)
 
 # Breaks the program on purpose, one promise at a time: each must be noticed by a test.
 mutation:

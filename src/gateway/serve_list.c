@@ -100,10 +100,10 @@ static bool read_parameters(struct exchange *exchange, struct http_parameter **r
   for (size_t i = 0; i < *ret_count; i++) {
     const struct http_parameter *parameter = &(*ret_parameters)[i];
     size_t code_points;
-    if (parameter->value.size == 0) return refuse(exchange, "empty query parameter", parameter->name);
     if (!bytes_count_code_points(parameter->name, &code_points) ||
         !bytes_count_code_points(parameter->value, &code_points))
       return refuse(exchange, "not UTF-8", BYTES("query"));
+    if (parameter->value.size == 0) return refuse(exchange, "empty query parameter", parameter->name);
     for (size_t j = 0; j < i; j++)
       if (bytes_equal(parameter->name, (*ret_parameters)[j].name))
         return refuse(exchange, "repeated query parameter", parameter->name);
