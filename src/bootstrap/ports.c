@@ -9,6 +9,10 @@
 #include "platform/net/system.h"
 #include "wire/jwt.h"
 
+/* The longest that deploy/aws/template.yaml lets a call function run, and some seconds for clocks that differ.
+ */
+enum { CALL_FUNCTION_MS = 65000 };
+
 static void on_failed(const char *operation, int status, struct bytes error) {
   log_event(LOG_WARN, "aws_request_failed", LOG_STRING("operation", operation), LOG_INT("status", status),
             LOG_TEXT("error", error));
@@ -53,6 +57,7 @@ static void set_functions(struct ports *ports) {
   functions->retry_max_ms = settings->retry_max_ms;
   functions->public_url = bytes_of(settings->public_url);
   functions->rules.attempts_unstored = true;
+  functions->rules.attempt_ms = CALL_FUNCTION_MS;
   for (size_t i = 0; i < SERVICE_COUNT; i++) {
     functions->rules.idempotency[i] = (enum idempotency)settings->services[i].idempotency;
     functions->rules.deadline_ms[i] = settings->services[i].deadline_ms;

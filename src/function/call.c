@@ -57,6 +57,11 @@ static void begin_one(const struct function_context *context, const struct chang
   attempt->in_doubt = change->verdict == VERDICT_SEND && !is_first;
   attempt->send = change->verdict == VERDICT_SEND || change->verdict == VERDICT_LOOK_UP ||
                   (change->verdict == VERDICT_DECIDED && change->decision->send);
+  if (change->verdict == VERDICT_WAIT) {
+    int64_t until_ms = change->order->slots[message->slot].since_ms + context->rules.attempt_ms;
+    retry_later(&attempt->result, until_ms - clock_now_ms(context->clock) + 1, message->attempts,
+                bytes_of(message->note));
+  }
   if (!attempt->send) return;
   attempt->order = order_copy_state(change->order, &attempt->arena);
   if (change->verdict == VERDICT_LOOK_UP)
@@ -111,6 +116,7 @@ static struct change outcome_of(const struct function_context *context, struct c
   change.command.reference = meaning.reference;
   change.command.reason = meaning.reason;
   change.command.in_doubt = attempt->in_doubt;
+  change.command.begun_ms = attempt->order->slots[attempt->message.slot].since_ms;
   attempt->outcome = outcome_names[meaning.outcome];
   change.how = STORE_LOAD_STATE | (context->rules.attempts_unstored ? STORE_LOAD_RECENT : 0U);
   if (!is_contended(attempt->order, attempt->message.slot)) change.known = attempt->order;

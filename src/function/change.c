@@ -31,7 +31,7 @@ static void load(const struct function_context *context, struct change *const *o
 
 static bool is_usable(enum verdict verdict) {
   return verdict == VERDICT_DECIDED || verdict == VERDICT_UNCHANGED || verdict == VERDICT_SEND ||
-         verdict == VERDICT_LOOK_UP;
+         verdict == VERDICT_LOOK_UP || verdict == VERDICT_WAIT;
 }
 
 /* What an order of some moments ago does not settle is decided on the newest. */

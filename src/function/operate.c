@@ -8,6 +8,7 @@ static const struct {
     [VERDICT_UNCHANGED] = {PROBLEM_NONE, ""},
     [VERDICT_SEND] = {PROBLEM_NONE, ""},
     [VERDICT_LOOK_UP] = {PROBLEM_NONE, ""},
+    [VERDICT_WAIT] = {PROBLEM_NONE, ""},
     [VERDICT_STALE] = {PROBLEM_CALLBACK_CONFLICT, "the command is not waiting for an answer"},
     [VERDICT_MISSING] = {PROBLEM_NOT_FOUND, "there is no such order"},
     [VERDICT_FINAL] = {PROBLEM_ORDER_FINAL, "the order has reached its final status and stays as it is"},

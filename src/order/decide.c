@@ -44,6 +44,13 @@ bool order_slot_is_open(const struct order *order, enum order_command slot, cons
   return order->slots[slot].state == SLOT_RUNNING || may_be_sent(&order->slots[slot], slot, rules);
 }
 
+/* Another delivery of its message, for which nothing was stored, may still be sending it. */
+static bool may_be_under_way(const struct order_slot *slot, enum order_command command,
+                             const struct order_rules *rules, int64_t now_ms) {
+  return rules->attempts_unstored && rules->idempotency[command_service(command)] == IDEMPOTENCY_KEY &&
+         now_ms < slot->since_ms + rules->attempt_ms;
+}
+
 static bool undo_is_due(const struct order *order, size_t step) {
   if (do_slot(order, step)->state == SLOT_DONE) return true;
   return step_rules[step].undo_returns_money && order->content.payment != NULL;
@@ -182,9 +189,11 @@ static void reverse(struct deciding *d, enum order_status target, struct bytes r
     bool held = slot->state == SLOT_ATTENTION;
     if (may_be_sent(slot, command, d->rules)) {
       slot->unsettled = true;
+      slot->since_ms = d->now_ms; /* what was found before this is no longer the last word */
       set_slot(d, command, SLOT_RUNNING, BYTES("to be settled"));
     }
     if (slot->state != SLOT_RUNNING && !held) continue;
+    if (held && may_be_under_way(slot, command, d->rules, d->now_ms)) slot->unsettled = true;
     if (!slot->unsettled) {
       drop(d, command);
     } else if (held && settle_attention) {
@@ -242,10 +251,12 @@ static enum verdict decide_begin(struct deciding *d) {
   if (slot->state == SLOT_RUNNING && slot->unsettled) {
     enum idempotency idempotency = d->rules->idempotency[command_service(command->slot)];
     if (idempotency == IDEMPOTENCY_KEY) return VERDICT_SEND;
-    if (idempotency == IDEMPOTENCY_LOOKUP) return VERDICT_LOOK_UP;
+    if (idempotency == IDEMPOTENCY_LOOKUP)
+      return d->now_ms < slot->since_ms + d->rules->attempt_ms ? VERDICT_WAIT : VERDICT_LOOK_UP;
     return decide_expired(d, "the outcome of an attempt is unknown, and the service cannot tell");
   }
   slot->unsettled = true;
+  slot->since_ms = d->now_ms;
   d->decision->send = true;
   if (slot->state == SLOT_RUNNING) return VERDICT_DECIDED;
   slot->attempts = command->attempts;
@@ -282,7 +293,8 @@ static enum verdict decide_not_applied(struct deciding *d) {
   enum order_command command = d->command->slot;
   struct order_slot *slot = &d->next->slots[command];
   if (!is_open(d)) return VERDICT_STALE;
-  if (d->command->in_doubt || !slot->unsettled) return VERDICT_UNCHANGED;
+  if (d->command->in_doubt || !slot->unsettled || slot->since_ms != d->command->begun_ms)
+    return VERDICT_UNCHANGED;
   slot->unsettled = false;
   if (!is_reversing(d->next) || command_rules[command].is_undo) return VERDICT_DECIDED;
   drop(d, command);

@@ -25,6 +25,10 @@ struct order_rules {
   /* Attempts are not stored before they are made, where the service honours keys: a command whose
    * message is out then counts as one that may have been sent. For platforms where a write is dear. */
   bool attempts_unstored;
+  /* How long an attempt may be under way, where a message may be delivered to two at once; 0 where it may not.
+   * A service that is looked up is not asked before an attempt that was begun must have ended; and a command
+   * that came to attention is not taken for surely unapplied before another delivery of it must have ended. */
+  int64_t attempt_ms;
 };
 
 enum command_kind {
@@ -59,6 +63,8 @@ struct command {
   int64_t dispatch_version;   /* BEGIN, OUTCOME, EXPIRE, ABANDON: the message's; 0 for a callback: fits any */
   int64_t attempts;           /* BEGIN, OUTCOME: this attempt's number, from 1; 0: not an attempt's */
   enum outcome outcome;       /* OUTCOME */
+  int64_t begun_ms;           /* OUTCOME not applied: the slot's since_ms as the attempt or look-up found it; of
+                                 an attempt that was begun later it says nothing */
   bool is_callback;           /* OUTCOME */
   bool in_doubt;              /* OUTCOME: an earlier attempt's outcome is unknown (BEGIN said VERDICT_SEND) */
   struct bytes reference;     /* OUTCOME done, SKIP applied */
@@ -73,6 +79,7 @@ enum verdict {
   VERDICT_UNCHANGED,        /* already so: nothing to store, answer as if it had just been done */
   VERDICT_SEND,             /* BEGIN: send it (again, with the same key); nothing to store */
   VERDICT_LOOK_UP,          /* BEGIN: ask the service how the earlier attempt ended; nothing to store */
+  VERDICT_WAIT,             /* BEGIN: an earlier attempt may still be under way: come again; nothing to store */
   VERDICT_STALE,            /* the message is out of date: drop it */
   VERDICT_MISSING,          /* there is no such order */
   VERDICT_FINAL,            /* cancel: the order is final */

@@ -90,6 +90,7 @@ static enum verdict outcome(struct story *story, enum order_command slot, enum o
                          .outcome = outcome,
                          .attempts = 1,
                          .dispatch_version = story->order.slots[slot].dispatch_version,
+                         .begun_ms = story->order.slots[slot].since_ms,
                          .reference = outcome == OUTCOME_DONE ? BYTES("ref") : (struct bytes){NULL, 0},
                          .reason = outcome == OUTCOME_REFUSED ? BYTES("out_of_stock") : BYTES("answered 500")});
 }

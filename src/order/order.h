@@ -61,7 +61,7 @@ struct order_slot {
   bool refused;             /* the service's answer was a refusal, also where a person must decide */
   int64_t attempts;         /* made so far, as of the last transition */
   int64_t dispatch_version; /* of the order when its message was made; 0: no message is out */
-  int64_t since_ms;         /* when it was dispatched, or came to attention */
+  int64_t since_ms;         /* when it was dispatched, last begun, or came to attention */
   int64_t deadline_ms;      /* of this dispatch; 0 where none is out */
   struct bytes reference;   /* the service's */
   struct bytes reason;      /* of a refusal, or what brought it to attention */

@@ -22,6 +22,8 @@ LAYERS = {
     "platform/net": ("base", "wire", "order", "port"),
     "platform/local": ("base", "wire", "order", "port", "function", "gateway", "platform/net"),
     "platform/aws": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net"),
+    "platform/sim": ("base", "order", "port"),
+    "simulator": ("base", "wire", "order", "port", "function", "gateway", "platform/sim"),
     "bootstrap": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net", "platform/aws"),
     "cli": ("base", "settings", "wire", "order", "port", "function", "gateway", "platform/net", "platform/local"),
 }

@@ -1,0 +1,283 @@
+/* Customers and operators: orders, the same again, the same key with other content, another order for one
+ * payment, cancels at any moment, looks at others' orders; and persons who decide what waits for them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "order/content.h"
+#include "order/step.h"
+#include "simulator/world.h"
+#include "wire/id.h"
+#include "wire/json.h"
+
+enum { GOOD_WORDS = 4 };
+
+struct customer {
+  struct world *world;
+  int number;
+  size_t orders;
+  struct arena arena;
+};
+
+struct attempt {
+  struct bytes key, body, canonical;
+  char id[ORDER_ID_CHARACTERS];
+  struct record *record;
+};
+
+static struct bytes body_of(struct world *world, struct arena *arena, bool wholesale, size_t sku,
+                            int64_t quantity, struct bytes reference, int variant) {
+  int64_t price = 100 + (int64_t)sku * 50, total = price * quantity + variant;
+  static const char address[] =
+      "\"ship_to\":{\"name\":\"A. Hart\",\"line1\":\"1 High St\",\"city\":\"Leeds\",\"country\":\"GB\"}";
+  (void)world;
+  return wholesale
+             ? arena_printf(
+                   arena,
+                   "{\"channel\":\"wholesale\",\"currency\":\"GBP\",\"purchase_order\":\"%.*s\",\"lines\":"
+                   "[{\"sku\":\"S%zu\",\"quantity\":%lld,\"unit_price\":%lld}],\"shipping\":%d,\"total\":%lld,%"
+                   "s}",
+                   BYTES_PRINTF(reference), sku, (long long)quantity, (long long)price, variant,
+                   (long long)total, address)
+             : arena_printf(arena,
+                            "{\"channel\":\"retail\",\"currency\":\"GBP\",\"payment\":{\"reference\":\"%.*s\"},"
+                            "\"lines\":"
+                            "[{\"sku\":\"S%zu\",\"quantity\":%lld,\"unit_price\":%lld}],\"shipping\":%d,"
+                            "\"total\":%lld,%s}",
+                            BYTES_PRINTF(reference), sku, (long long)quantity, (long long)price, variant,
+                            (long long)total, address);
+}
+
+/* The content as it must be stored, by the program's own reading; what is asked is whether it stays so. */
+static struct bytes canonical_of(struct bytes body, struct arena *arena, struct order_content *ret_content) {
+  struct json *root;
+  struct bytes detail;
+  struct problem_errors errors;
+  problem_errors_init(&errors, arena);
+  if (!json_parse(body, arena, &root, &detail)) return (struct bytes){NULL, 0};
+  order_content_read(root, false, arena, ret_content, &errors);
+  return order_content_write(ret_content, arena);
+}
+
+static void note_attempt(struct world *world, int customer, struct attempt *attempt, struct arena *arena) {
+  struct order_content content;
+  attempt->canonical = canonical_of(attempt->body, arena, &content);
+  id_derive(world->functions.id_secret, arena_printf(arena, "customer-%d", customer), attempt->key,
+            attempt->id);
+  struct record *record = attempt->record = record_make(world, bytes_from(attempt->id, ORDER_ID_CHARACTERS));
+  record->customer = customer;
+  for (size_t i = 0; i < record->body_count; i++)
+    if (bytes_equal(record->bodies[i], attempt->canonical)) return;
+  if (record->body_count < sizeof record->bodies / sizeof *record->bodies)
+    record->bodies[record->body_count++] = arena_copy(&record->arena, attempt->canonical);
+  if (record->body_count > 1) return;
+  world->attempted++;
+  record->key = arena_copy(&record->arena, attempt->key);
+  record->quantity = content.lines.items[0].quantity;
+  record->sku = content.lines.items[0].sku.data[1] - '0';
+  record->total = content.total;
+  if (content.payment) record->payment = arena_copy(&record->arena, content.payment->reference);
+}
+
+static void check_accepted(struct world *world, const struct attempt *attempt, struct bytes answer,
+                           bool replayed, struct arena *arena) {
+  struct record *record = attempt->record;
+  struct json *root;
+  struct bytes detail;
+  if (!json_parse(answer, arena, &root, &detail) ||
+      !bytes_equal(json_member_text(root, "id"), bytes_from(attempt->id, ORDER_ID_CHARACTERS)))
+    world_violate(world, "answer", "a 202 is not for the order that was sent: %.*s", BYTES_PRINTF(answer));
+  world_mark(world, replayed ? MARK_REPLAYED : MARK_ACCEPTED);
+  if (record->acknowledged) {
+    /* Where one of them went into the intake, both may be acknowledged; function/admit keeps both. */
+    if (!bytes_equal(record->content_json, attempt->canonical) && world->options.shape == SHAPE_AWS) return;
+    if (!bytes_equal(record->content_json, attempt->canonical))
+      world_violate(world, "one-content-a-key", "%.*s: two contents were acknowledged", ORDER_ID_CHARACTERS,
+                    record->id);
+    /* Through the intake, the time of a replay may be that of the order that came to the table first. */
+    else if (world->options.shape == SHAPE_LOCAL && !bytes_equal(record->first_answer, answer))
+      world_violate(world, "replay-is-the-same", "%.*s: %.*s, before %.*s", ORDER_ID_CHARACTERS, record->id,
+                    BYTES_PRINTF(answer), BYTES_PRINTF(record->first_answer));
+    return;
+  }
+  record->acknowledged = true;
+  record->content_json = arena_copy(&record->arena, attempt->canonical);
+  record->first_answer = arena_copy(&record->arena, answer);
+  world->acknowledged++;
+}
+
+/* Sends it until there is an answer; the last status, 0 where the customer gave up. */
+static int send(struct customer *customer, struct attempt *attempt) {
+  struct world *world = customer->world;
+  struct arena arena;
+  int status = 0;
+  arena_init(&arena);
+  note_attempt(world, customer->number, attempt, &arena);
+  for (int tries = 0; tries < 40 && !world->violated; tries++) {
+    struct bytes answer;
+    bool replayed = false;
+    status = world_request(world, "POST", BYTES("/v1/orders"), customer->number, attempt->key, attempt->body,
+                           &arena, &answer, &replayed);
+    world_tell(world, attempt->id, "POST: %d%s", status, replayed ? ", replayed" : "");
+    if (status == 202) check_accepted(world, attempt, answer, replayed, &arena);
+    if (status == 422) world_mark(world, MARK_KEY_REUSED);
+    if (status == 409) world_mark(world, MARK_PAYMENT_USED);
+    if (status == 503) world_mark(world, MARK_REFUSED_EARLY);
+    if (status != 0 && status != 503) break;
+    if (tries > 2 && sim_below(&world->sim, 12) == 0) break; /* gives up: unanswered */
+    sim_sleep(&world->sim, 50 + (int64_t)sim_below(&world->sim, 2000));
+  }
+  arena_release(&arena);
+  return status;
+}
+
+static void look(struct customer *customer, const struct attempt *attempt, bool foreign) {
+  struct world *world = customer->world;
+  struct arena arena;
+  struct bytes answer;
+  arena_init(&arena);
+  int who = foreign ? (customer->number + 1) % CUSTOMERS : customer->number;
+  struct bytes target = arena_printf(&arena, "/v1/orders/%.*s", ORDER_ID_CHARACTERS, attempt->id);
+  int status = world_request(world, "GET", target, who, (struct bytes){NULL, 0}, (struct bytes){NULL, 0},
+                             &arena, &answer, NULL);
+  if (foreign) {
+    world_mark(world, MARK_FOREIGN_ASKED);
+    if (status != 0 && status != 404)
+      world_violate(world, "no-foreign-eyes", "%.*s was shown to another: %d", ORDER_ID_CHARACTERS, attempt->id,
+                    status);
+  } else if (status == 404 && attempt->record->acknowledged) {
+    world_violate(world, "acknowledged-is-found", "%.*s: 404 after its 202", ORDER_ID_CHARACTERS, attempt->id);
+  }
+  arena_release(&arena);
+}
+
+static void cancel(struct customer *customer, const struct attempt *attempt) {
+  struct world *world = customer->world;
+  struct arena arena;
+  struct bytes answer;
+  arena_init(&arena);
+  struct bytes target = arena_printf(&arena, "/v1/orders/%.*s/cancel", ORDER_ID_CHARACTERS, attempt->id);
+  for (int tries = 0; tries < 5; tries++) {
+    int status = world_request(world, "POST", target, customer->number, (struct bytes){NULL, 0},
+                               (struct bytes){NULL, 0}, &arena, &answer, NULL);
+    world_tell(world, attempt->id, "cancel: %d", status);
+    if (status == 409) world_mark(world, MARK_CANCEL_TOO_LATE);
+    if (status != 0 && status != 503) break;
+    sim_sleep(&world->sim, 500);
+  }
+  arena_release(&arena);
+}
+
+static void buy(struct customer *customer, size_t number, struct attempt *last) {
+  struct world *world = customer->world;
+  struct sim *sim = &world->sim;
+  struct attempt attempt = {.key = arena_printf(&customer->arena, "k-%d-%zu", customer->number, number)};
+  bool wholesale = sim_below(sim, 4) == 0;
+  size_t sku = sim_below(sim, SKUS);
+  int64_t quantity = 1 + (int64_t)sim_below(sim, 9);
+  struct bytes reference =
+      arena_printf(&customer->arena, "%s-%d-%zu", wholesale ? "po" : "pay", customer->number, number);
+  if (!wholesale && sim_below(sim, 10) == 0)
+    reference = arena_printf(&customer->arena, "shared-%zu", number / 2);
+  attempt.body = body_of(world, &customer->arena, wholesale, sku, quantity, reference, 0);
+  send(customer, &attempt);
+  switch (sim_below(sim, 12)) {
+    case 0: /* once more, as it was */
+      send(customer, &attempt);
+      break;
+    case 1: { /* the same key, another order */
+      struct attempt other = attempt;
+      other.body = body_of(world, &customer->arena, wholesale, sku, quantity, reference, 7);
+      send(customer, &other);
+      break;
+    }
+    case 2: { /* the same payment, another key */
+      struct attempt other = attempt;
+      other.key = arena_printf(&customer->arena, "k-%d-%zu-again", customer->number, number);
+      send(customer, &other);
+      break;
+    }
+    case 3:
+    case 4:
+      sim_sleep(sim, (int64_t)sim_below(sim, 3000));
+      cancel(customer, &attempt);
+      break;
+    case 5:
+      look(customer, &attempt, sim_below(sim, 2));
+      break;
+    default:
+      break;
+  }
+  *last = attempt;
+}
+
+static void shop(struct sim *sim, void *context) {
+  struct customer *customer = context;
+  struct world *world = customer->world;
+  struct attempt last = {.record = NULL};
+  for (size_t i = 0; i < customer->orders && !world->violated; i++) {
+    sim_sleep(sim, (int64_t)sim_below(sim, 200));
+    buy(customer, i, &last);
+  }
+  if (last.record) look(customer, &last, false);
+  world->customers_busy--;
+  arena_release(&customer->arena);
+  free(customer);
+}
+
+/* --- operators ------------------------------------------------------------------------------------- */
+
+/* A person asks the service what it did, and says so. */
+static void decide(struct world *world, const struct json *entry, struct arena *arena) {
+  struct bytes id = json_member_text(entry, "id"), step = json_member_text(entry, "step"), answer;
+  struct record *record = record_find(world, id);
+  enum order_command command;
+  if (!record || !order_command_parse(json_member_text(entry, "command"), &command)) return;
+  bool applied = record->commands[command].applied > 0, skip = applied || sim_below(&world->sim, 3) == 0;
+  if (record->commands[command].pending) return; /* the service still works on it */
+  struct bytes target = arena_printf(arena, "/v1/orders/%.*s/steps/%.*s/%s", BYTES_PRINTF(id),
+                                     BYTES_PRINTF(step), skip ? "skip" : "retry");
+  struct bytes body = skip ? arena_printf(arena, "{\"reason\":\"asked\",\"applied\":%s,\"reference\":\"%s\"}",
+                                          applied ? "true" : "false", record->commands[command].reference)
+                           : (struct bytes){NULL, 0};
+  int status =
+      world_request(world, "POST", target, CUSTOMERS, (struct bytes){NULL, 0}, body, arena, &answer, NULL);
+  world_tell(world, record->id, "operator: %s %s: %d", skip ? "skip" : "retry", command_rules[command].name,
+             status);
+  if (status == 202) world_mark(world, skip ? MARK_SKIPPED_BY_HAND : MARK_RETRIED_BY_HAND);
+}
+
+static void operate(struct sim *sim, void *context) {
+  struct world *world = context;
+  struct arena arena;
+  arena_init(&arena);
+  while (world->customers_busy > 0 && !world->violated) {
+    struct bytes answer, detail;
+    struct json *root;
+    sim_sleep(sim, 60000 + (int64_t)sim_below(sim, 60000));
+    int status = world_request(world, "GET", BYTES("/v1/attention?limit=20"), CUSTOMERS,
+                               (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, &arena, &answer, NULL);
+    if (status == 200 && json_parse(answer, &arena, &root, &detail)) {
+      const struct json *list = json_member(root, "orders");
+      /* Long enough that no attempt of before can still be under way. */
+      sim_sleep(sim, 150000);
+      for (const struct json *entry = list ? list->first : NULL; entry; entry = entry->next)
+        if (sim_below(sim, 3) > 0) decide(world, entry, &arena);
+    }
+    arena_reset(&arena);
+  }
+  arena_release(&arena);
+}
+
+void customers_start(struct world *world) {
+  for (int i = 0; i < CUSTOMERS; i++) {
+    struct customer *customer = calloc(1, sizeof *customer);
+    if (!customer) abort();
+    customer->world = world;
+    customer->number = i;
+    customer->orders = (world->options.orders + CUSTOMERS - 1) / CUSTOMERS;
+    arena_init(&customer->arena);
+    world->customers_busy++;
+    sim_spawn(&world->sim, world_environment(world), (int64_t)i, shop, customer);
+  }
+  if (world->options.operators) sim_spawn(&world->sim, world_environment(world), 0, operate, world);
+}

@@ -1,0 +1,370 @@
+#include "simulator/world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/panic.h"
+#include "function/admit.h"
+#include "function/call.h"
+#include "function/relay.h"
+#include "function/sweep.h"
+#include "wire/json.h"
+
+enum {
+  RECORD_BUCKETS = 4096,
+  DEADLINE_MS = 240000,
+  RETRY_FIRST_MS = 500,
+  RETRY_MAX_MS = 20000,
+  RESTART_MS = 300,
+  RELAY_BATCH = 20,
+  INVOCATION_MS = 60000,
+  RECEIVES_MAX = 12,
+  QUIET_LIMIT_MS = 6 * 3600 * 1000,
+  ENVIRONMENTS_FROM = 1000000,
+};
+
+const char *const world_mark_names[MARK_COUNT] = {
+#define X(name) #name,
+    WORLD_MARKS(X)
+#undef X
+};
+
+int world_environment(struct world *world) { return world->next_environment++; }
+
+/* --- what is told ---------------------------------------------------------------------------------- */
+
+void world_violate(struct world *world, const char *invariant, const char *format, ...) {
+  va_list values;
+  if (world->violated) return;
+  world->violated = invariant;
+  va_start(values, format);
+  vsnprintf(world->violation, sizeof world->violation, format, values);
+  va_end(values);
+  if (world->options.story)
+    printf("%10lld  VIOLATED %s: %s\n", (long long)world->sim.now_ms, invariant, world->violation);
+}
+
+void world_tell(struct world *world, const char *id, const char *format, ...) {
+  va_list values;
+  const char *story = world->options.story;
+  sim_mix(&world->sim, (uint64_t)(uint8_t)format[0] << 8 | (uint8_t)format[1]);
+  if (!story || strncmp(id, story, strlen(story)) != 0) return;
+  printf("%10lld  %.*s  ", (long long)world->sim.now_ms, ORDER_ID_CHARACTERS, id);
+  va_start(values, format);
+  vprintf(format, values);
+  va_end(values);
+  putchar('\n');
+}
+
+/* --- records --------------------------------------------------------------------------------------- */
+
+static size_t bucket_of(struct bytes id) {
+  size_t hash = 5381;
+  for (size_t i = 4; i < id.size; i++) hash = hash * 33 + (uint8_t)id.data[i];
+  return hash % RECORD_BUCKETS;
+}
+
+struct record *record_find(struct world *world, struct bytes id) {
+  for (struct record *record = world->records[bucket_of(id)]; record; record = record->next)
+    if (bytes_equal(bytes_from(record->id, ORDER_ID_CHARACTERS), id)) return record;
+  return NULL;
+}
+
+struct record *record_make(struct world *world, struct bytes id) {
+  struct record *record = record_find(world, id);
+  if (record) return record;
+  record = calloc(1, sizeof *record);
+  if (!record) panic("out of memory");
+  arena_init(&record->arena);
+  memcpy(record->id, id.data, ORDER_ID_CHARACTERS);
+  record->next = world->records[bucket_of(id)];
+  world->records[bucket_of(id)] = record;
+  world->all = realloc(world->all, (world->record_count + 1) * sizeof *world->all);
+  if (!world->all) panic("out of memory");
+  world->all[world->record_count++] = record;
+  return record;
+}
+
+/* --- functions in their environments --------------------------------------------------------------- */
+
+static void no_count(struct telemetry *telemetry, enum telemetry_metric metric, const char *a, const char *b,
+                     uint64_t by) {
+  struct world *world = (struct world *)((char *)telemetry - offsetof(struct world, telemetry));
+  (void)a, (void)b, (void)by;
+  if (metric == METRIC_SPILLS) world_mark(world, MARK_SPILLED);
+}
+
+static void no_observe(struct telemetry *telemetry, enum telemetry_metric metric, const char *label,
+                       double value) {
+  (void)telemetry, (void)metric, (void)label, (void)value;
+}
+
+static void work_on_calls(struct world *world, int index, struct delivery *deliveries, size_t count) {
+  struct message messages[QUEUE_SIM_BATCH];
+  struct message_result results[QUEUE_SIM_BATCH];
+  int64_t began_ms = world->sim.now_ms;
+  for (size_t i = 0; i < count; i++) {
+    messages[i] = deliveries[i].message;
+    if (world->options.shape == SHAPE_AWS) messages[i].attempts += deliveries[i].receives - 1;
+  }
+  call_run(&world->functions, &world->services, messages, count, NULL, results);
+  if (world->sim.now_ms - began_ms > 60000) world_mark(world, MARK_ZOMBIE);
+  queue_sim_settle(world->queue, index, deliveries, results, count);
+}
+
+static void work(void *context, int index, struct delivery *deliveries, size_t count) {
+  struct world *world = context;
+  if (index != QUEUE_SIM_INTAKE) {
+    work_on_calls(world, index, deliveries, count);
+    return;
+  }
+  struct intake_order orders[QUEUE_SIM_BATCH] = {{.claim_count = 0}};
+  struct message_result results[QUEUE_SIM_BATCH];
+  for (size_t i = 0; i < count; i++) orders[i] = *deliveries[i].order;
+  admit_run(&world->functions, orders, count, results);
+  for (size_t i = 0; i < count; i++)
+    if (results[i].settlement == SETTLE_ACK) world_mark(world, MARK_ADMITTED);
+  queue_sim_settle(world->queue, index, deliveries, results, count);
+}
+
+static void dead(void *context, int index, struct delivery *delivery) {
+  struct world *world = context;
+  struct message_result result;
+  world_mark(world, MARK_DEAD_LETTER);
+  sweep_run(&world->functions, &delivery->message, 1, &result);
+  if (result.settlement == SETTLE_ACK) queue_sim_settle(world->queue, index, delivery, &result, 1);
+}
+
+/* The relay is asked for the stream's next part until there is none; what it could not send comes again, and
+ * sometimes what it had sent as well. */
+static void relay(struct sim *sim, void *context) {
+  struct world *world = context;
+  struct message messages[RELAY_BATCH];
+  bool sent[RELAY_BATCH];
+  size_t count = store_sim_stream(world->store, world->stream_position, RELAY_BATCH, messages), done = 0;
+  relay_run(queue_sim_port(world->queue), messages, count, sent);
+  while (done < count && sent[done]) done++;
+  bool again = sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE]);
+  if (again) world_mark(world, MARK_STREAM_REPLAYED);
+  if (!again && !sim_is_ghost(sim)) world->stream_position += done;
+  world->relay_is_on = store_sim_stream(world->store, world->stream_position, 1, messages) > 0;
+  if (world->relay_is_on) sim_spawn(sim, world_environment(world), done < count ? 500 : 20, relay, world);
+}
+
+static void put(void *context, const struct message *message) {
+  queue_sim_put(((struct world *)context)->queue, message);
+}
+
+static void on_applied(void *context, struct stored *stored, const struct store_commit *commit) {
+  struct world *world = context;
+  invariants_on_commit(world, stored, commit);
+  if (world->options.shape != SHAPE_AWS || commit->decision->message_count == 0 || world->relay_is_on) return;
+  world->relay_is_on = true;
+  sim_spawn(&world->sim, world_environment(world), (int64_t)sim_below(&world->sim, 100), relay, world);
+}
+
+static void on_killed(struct sim *sim, int environment) {
+  struct world *world = sim->context;
+  if (environment != PROCESS) return;
+  world_mark(world, MARK_PROCESS_KILLED);
+  queue_sim_restart(world->queue, RESTART_MS);
+}
+
+/* --- requests -------------------------------------------------------------------------------------- */
+
+struct serving {
+  struct world *world;
+  struct exchange exchange;
+  struct http_header headers[4];
+  bool ended, answered, left; /* left: nobody waits any more */
+};
+
+static void serve(struct sim *sim, void *context) {
+  struct serving *serving = context;
+  struct world *world = serving->world;
+  struct exchange *exchange = &serving->exchange;
+  if (sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL)) != FAULT_GONE) {
+    exchange->started_us = clock_monotonic_us(&sim->clock);
+    if (gateway_open(world->gateway, exchange) == GATEWAY_SERVE) gateway_serve(world->gateway, &exchange, 1);
+    serving->answered =
+        sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE)) != FAULT_GONE;
+  }
+  serving->ended = true;
+  if (!serving->left) return;
+  exchange_release(exchange);
+  free(serving);
+}
+
+static struct serving *serving_make(struct world *world, const char *method, struct bytes target, int who,
+                                    struct bytes key, struct bytes body) {
+  struct serving *serving = calloc(1, sizeof *serving);
+  if (!serving) panic("out of memory");
+  serving->world = world;
+  exchange_init(&serving->exchange);
+  struct http_request *request = &serving->exchange.request;
+  struct arena *arena = &serving->exchange.arena;
+  size_t question = bytes_find(target, '?', 0);
+  request->method = http_method_from(bytes_of(method));
+  request->path = arena_copy(arena, bytes_slice(target, 0, question));
+  if (question < target.size)
+    request->query = arena_copy(arena, bytes_slice(target, question + 1, target.size));
+  request->body = arena_copy(arena, body);
+  request->headers = serving->headers;
+  struct http_header *headers = serving->headers;
+  if (who >= 0)
+    headers[request->header_count++] = (struct http_header){BYTES("Authorization"), world->tokens[who]};
+  if (body.size)
+    headers[request->header_count++] = (struct http_header){BYTES("Content-Type"), BYTES("application/json")};
+  if (key.size)
+    headers[request->header_count++] = (struct http_header){BYTES("Idempotency-Key"), arena_copy(arena, key)};
+  return serving;
+}
+
+int world_request(struct world *world, const char *method, struct bytes target, int who, struct bytes key,
+                  struct bytes body, struct arena *arena, struct bytes *ret_body, bool *ret_replayed) {
+  struct serving *serving = serving_make(world, method, target, who, key, body);
+  int status = 0;
+  sim_spawn(&world->sim, world->options.shape == SHAPE_LOCAL ? PROCESS : world_environment(world),
+            (int64_t)sim_below(&world->sim, 5), serve, serving);
+  for (int64_t waited_ms = 0; !serving->ended && waited_ms < 30000; waited_ms += 10 + waited_ms / 4)
+    sim_sleep(&world->sim, 10 + waited_ms / 4);
+  *ret_body = (struct bytes){NULL, 0};
+  if (!serving->ended) {
+    serving->left = true;
+    return 0;
+  }
+  if (serving->answered) {
+    status = serving->exchange.response.status;
+    *ret_body = arena_copy(arena, serving->exchange.response.body);
+    if (ret_replayed)
+      *ret_replayed = http_response_header(&serving->exchange.response, "Idempotent-Replayed").size > 0;
+    if (status == 500) world_violate(world, "no-500", "%s %.*s: 500", method, BYTES_PRINTF(target));
+  }
+  exchange_release(&serving->exchange);
+  free(serving);
+  return status;
+}
+
+/* --- opening --------------------------------------------------------------------------------------- */
+
+static const struct jwt_keys *acquire(void *context, uint64_t *ret_generation, void **ret_hold) {
+  *ret_generation = 1;
+  *ret_hold = NULL;
+  return ((struct world *)context)->keys;
+}
+
+static void release(void *hold) { (void)hold; }
+
+static void make_tokens(struct world *world) {
+  const struct bytes secret = BYTES("a token secret of thirty-two byte");
+  struct failure failure;
+  ensure(jwt_keys_from_secret(secret, &world->keys, &failure));
+  for (int i = 0; i <= CUSTOMERS; i++) {
+    struct bytes payload = arena_printf(
+        &world->arena, "{\"sub\":\"customer-%d\",\"exp\":9999999999,\"scope\":\"%s\"}", i,
+        i == CUSTOMERS ? "orders:operate orders:read" : "orders:read orders:write orders:wholesale");
+    struct bytes token = jwt_sign_hs256(secret, payload, &world->arena);
+    world->tokens[i] = arena_printf(&world->arena, "Bearer %.*s", BYTES_PRINTF(token));
+  }
+}
+
+static void set_functions(struct world *world) {
+  const struct world_options *options = &world->options;
+  world->telemetry = (struct telemetry){.count = no_count, .observe = no_observe};
+  world->functions = (struct function_context){.store = store_sim_port(world->store),
+                                               .clock = &world->sim.clock,
+                                               .entropy = &world->sim.entropy,
+                                               .telemetry = &world->telemetry,
+                                               .id_secret = BYTES("an id secret of thirty-two bytes!"),
+                                               .public_url = BYTES("https://shop.example"),
+                                               .retry_first_ms = RETRY_FIRST_MS,
+                                               .retry_max_ms = RETRY_MAX_MS};
+  if (options->shape == SHAPE_AWS) world->functions.intake = queue_sim_intake(world->queue);
+  world->functions.rules.attempts_unstored = options->shape == SHAPE_AWS;
+  world->functions.rules.attempt_ms = options->shape == SHAPE_AWS ? INVOCATION_MS + 1000 : 0;
+  for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    world->functions.rules.idempotency[i] = options->idempotency[i];
+    world->functions.rules.deadline_ms[i] = DEADLINE_MS;
+  }
+}
+
+void world_open(struct world *world, const struct world_options *options) {
+  bool aws = options->shape == SHAPE_AWS;
+  *world = (struct world){.options = *options, .next_environment = ENVIRONMENTS_FROM};
+  sim_init(&world->sim, options->seed);
+  arena_init(&world->arena);
+  world->sim.faults = options->faults;
+  world->sim.exact_point = options->exact_point;
+  world->sim.exact_fault = options->exact_fault;
+  world->sim.exact_for_ever = options->exact_for_ever;
+  world->sim.on_killed = on_killed;
+  world->sim.context = world;
+  world->records = calloc(RECORD_BUCKETS, sizeof *world->records);
+  if (!world->records) panic("out of memory");
+  world->stock_at_first = (int64_t)options->orders * 4;
+  for (size_t i = 0; i < SKUS; i++) world->stock[i] = world->stock_at_first;
+  world->store = store_sim_make(&(struct store_sim_options){
+      .sim = &world->sim, .has_stream = aws, .put = put, .on_applied = on_applied, .context = world});
+  world->queue = queue_sim_make(&(struct queue_sim_options){.sim = &world->sim,
+                                                            .process = aws ? 0 : PROCESS,
+                                                            .invocation_ms = aws ? INVOCATION_MS : 0,
+                                                            .receives_max = aws ? RECEIVES_MAX : 1 << 30,
+                                                            .work = work,
+                                                            .dead = aws ? dead : NULL,
+                                                            .context = world});
+  services_open(world);
+  set_functions(world);
+  make_tokens(world);
+  const struct gateway_config config = {
+      .functions = &world->functions,
+      .token_keys = {{.context = world, .acquire = acquire, .release = release}},
+      .token_keys_count = 1,
+      .openapi = BYTES("{}"),
+      .serves_api = true};
+  world->gateway = gateway_make(&config);
+}
+
+void world_close(struct world *world) {
+  gateway_free(world->gateway);
+  jwt_keys_free(world->keys);
+  queue_sim_free(world->queue);
+  store_sim_free(world->store);
+  for (size_t i = 0; i < world->record_count; i++) {
+    arena_release(&world->all[i]->arena);
+    free(world->all[i]);
+  }
+  free(world->all);
+  free(world->records);
+  arena_release(&world->arena);
+  sim_release(&world->sim);
+}
+
+/* --- running --------------------------------------------------------------------------------------- */
+
+static void jump(struct sim *sim, void *context) {
+  struct world *world = context;
+  if (world->quiet) return;
+  sim->clock_jump_ms += (int64_t)sim_below(sim, 180000) - 90000;
+  sim_spawn(sim, 0, 5000 + (int64_t)sim_below(sim, 60000), jump, world);
+}
+
+bool world_run(struct world *world) {
+  customers_start(world);
+  if (world->options.jumps) sim_spawn(&world->sim, 0, 1000, jump, world);
+  while (world->customers_busy > 0 && !world->violated && world->sim.heap_count > 0)
+    sim_run(&world->sim, world->sim.now_ms + 1000);
+  /* The faults stop; everything must come to its end, and nothing may be left to happen. */
+  world->quiet = true;
+  world->sim.faults = (struct sim_faults){.rates[0] = 0};
+  world->sim.exact_for_ever = false;
+  world->sim.exact_point = world->sim.exact_point ? UINT64_MAX : 0;
+  int64_t limit_ms = world->sim.now_ms + QUIET_LIMIT_MS;
+  sim_run(&world->sim, limit_ms);
+  if (!world->violated && world->sim.heap_count > 0)
+    world_violate(world, "liveness", "%zu messages still wait, %lld s after the last fault",
+                  queue_sim_waiting(world->queue), QUIET_LIMIT_MS / 1000LL);
+  if (!world->violated) invariants_at_end(world);
+  sim_run(&world->sim, INT64_MAX); /* whatever is left, to give its memory back */
+  return world->violated == NULL;
+}
