@@ -60,13 +60,14 @@ class RuntimeApi:
         self.known, self.current, self.lock = {}, None, threading.Lock()
         self.asked = threading.Semaphore(0)  # one for each `next`
         self.next_replies = []  # raw bytes instead of an invocation; b"": closes
-        self.connections, self.threads, self.accepted = set(), [], 0
-        self._start(self._accept)
+        self.connections, self.accepted = set(), 0
+        self.closed = False
+        self.acceptor = self._start(self._accept)
 
     def _start(self, target, *arguments):
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self.threads.append(thread)
         thread.start()
+        return thread
 
     def invoke(self, event, **options):
         invocation = Invocation(event, **options)
@@ -85,8 +86,12 @@ class RuntimeApi:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def close(self):
+        """Nobody is listening any more when this returns."""
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # ends the accept that is waiting
         self.listener.close()
-        self.waiting.put(None)
+        self.acceptor.join()
         self.drop_connections()
 
     # --- the protocol ---
@@ -160,11 +165,11 @@ class RuntimeApi:
         while True:
             with contextlib.suppress(queue.Empty):
                 invocation = self.waiting.get(timeout=0.02)
-                if invocation and self._is_gone(stream.connection):
+                if self._is_gone(stream.connection):
                     self.waiting.put(invocation)
                     return None
                 return invocation
-            if self._is_gone(stream.connection):
+            if self.closed or self._is_gone(stream.connection):
                 return None
 
     @staticmethod
