@@ -4,9 +4,9 @@
 
 #include "cli/commands.h"
 #include "cli/operator_token.h"
-#include "settings/options.h"
 #include "cli/orders_print.h"
 #include "cli/remote.h"
+#include "settings/options.h"
 #include "wire/json_write.h"
 
 enum { PAGE_ORDERS_MAX = 200 };

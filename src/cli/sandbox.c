@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "settings/options.h"
 #include "cli/sandbox_server.h"
+#include "settings/options.h"
 
 struct settings {
   const char *listen, *ignore_keys, *only;

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/panic.h"
-#include "settings/address.h"
 #include "cli/sandbox_exchange.h"
+#include "settings/address.h"
 
 static int64_t monotonic_ms(void) {
   struct timespec now;

@@ -2,8 +2,8 @@
 #ifndef CLI_SERVE_SETTINGS_H
 #define CLI_SERVE_SETTINGS_H
 
-#include "settings/options.h"
 #include "order/order.h"
+#include "settings/options.h"
 
 struct service_settings {
   const char *url;

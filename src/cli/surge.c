@@ -7,10 +7,10 @@
 #include "base/encode.h"
 #include "base/panic.h"
 #include "cli/commands.h"
-#include "settings/options.h"
 #include "cli/secret.h"
 #include "cli/surge_ledger.h"
 #include "cli/surge_report.h"
+#include "settings/options.h"
 #include "wire/jwt.h"
 
 enum { RUN_BYTES = 6, ANSWER_BYTES_MAX = 4 * 1024 * 1024 };

@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "cli/commands.h"
-#include "settings/options.h"
 #include "cli/secret.h"
+#include "settings/options.h"
 #include "wire/jwt.h"
 
 struct settings {

@@ -1,7 +1,7 @@
 #include "order/decide.h"
 
 #include "base/panic.h"
-#include "order/step.h"
+#include "order/decide_internal.h"
 
 struct deciding {
   struct decision *decision;
@@ -13,16 +13,6 @@ struct deciding {
 };
 
 /* --- what a state means --- */
-
-static const struct order_slot *do_slot(const struct order *order, size_t step) {
-  return &order->slots[step_rules[step].command];
-}
-
-static const struct order_slot *undo_slot(const struct order *order, size_t step) {
-  return &order->slots[step_rules[step].undo];
-}
-
-static bool is_reversing(const struct order *order) { return order->target != ORDER_ACCEPTED; }
 
 static bool passed(const struct order_slot *slot) {
   return slot->state == SLOT_DONE || slot->state == SLOT_SKIPPED;
@@ -49,11 +39,6 @@ static bool may_be_under_way(const struct order_slot *slot, enum order_command c
                              const struct order_rules *rules, int64_t now_ms) {
   return rules->attempts_unstored && rules->idempotency[command_service(command)] == IDEMPOTENCY_KEY &&
          now_ms < slot->since_ms + rules->attempt_ms;
-}
-
-static bool undo_is_due(const struct order *order, size_t step) {
-  if (do_slot(order, step)->state == SLOT_DONE) return true;
-  return step_rules[step].undo_returns_money && order->content.payment != NULL;
 }
 
 /* Nothing remains to be undone of a step. */
@@ -468,36 +453,4 @@ enum verdict order_decide(const struct order *order, const struct command *comma
       break;
   }
   return VERDICT_STALE;
-}
-
-/* --- what the API shows --- */
-
-const char *order_step_state(const struct order *order, enum step step) {
-  const struct order_slot *forth = do_slot(order, step), *back = undo_slot(order, step);
-  bool applied = forth->state == SLOT_DONE;
-  if (applied && (back->state == SLOT_RUNNING || back->state == SLOT_PENDING)) return "undoing";
-  if (applied && back->state == SLOT_DONE) return "undone";
-  if (applied && (back->state == SLOT_SKIPPED || back->state == SLOT_ATTENTION))
-    return order_slot_state_name(back->state);
-  return order_slot_state_name(forth->state);
-}
-
-const char *order_refund_state(const struct order *order) {
-  for (size_t step = 0; step < STEP_COUNT; step++) {
-    if (!step_rules[step].undo_returns_money || !is_reversing(order) || !undo_is_due(order, step)) continue;
-    enum slot_state state = undo_slot(order, step)->state;
-    if (state == SLOT_IDLE) return order_slot_state_name(SLOT_WAITING);
-    return order_slot_state_name(state == SLOT_SKIPPED ? SLOT_DONE : state);
-  }
-  return NULL;
-}
-
-bool order_step_attention(const struct order *order, enum step step, enum order_command *ret_command) {
-  const enum order_command commands[] = {step_rules[step].command, step_rules[step].undo};
-  for (size_t i = 0; i < 2; i++) {
-    if (order->slots[commands[i]].state != SLOT_ATTENTION) continue;
-    *ret_command = commands[i];
-    return true;
-  }
-  return false;
 }

@@ -16,13 +16,34 @@ enum shape { SHAPE_LOCAL, SHAPE_AWS };
 enum { PROCESS = 1, CUSTOMERS = 4, SKUS = 3, WORLD_REFERENCE_BYTES = 24 };
 
 /* Rare paths that a run must have taken; a run of some size that misses one fails. */
-#define WORLD_MARKS(X)                                                                                        \
-  X(ACCEPTED)                                                                                                 \
-  X(REPLAYED) X(KEY_REUSED) X(PAYMENT_USED) X(REFUSED_EARLY) X(SPILLED) X(ADMITTED) X(CONTESTED) X(COMPLETED) \
-      X(REJECTED) X(CANCELLED) X(ATTENTION) X(RETRIED_BY_HAND) X(SKIPPED_BY_HAND) X(CANCEL_TOO_LATE)          \
-          X(CALLBACK_TAKEN) X(CALLBACK_CONFLICT) X(CALLBACK_EXPIRED) X(LOOKED_UP) X(APPLIED_THEN_LOST)        \
-              X(SENT_AGAIN) X(UNDONE_AFTER_REFUSAL) X(DEAD_LETTER) X(PROCESS_KILLED) X(STREAM_REPLAYED)       \
-                  X(ZOMBIE) X(FOREIGN_ASKED)
+#define WORLD_MARKS(X)    \
+  X(ACCEPTED)             \
+  X(REPLAYED)             \
+  X(KEY_REUSED)           \
+  X(PAYMENT_USED)         \
+  X(REFUSED_EARLY)        \
+  X(SPILLED)              \
+  X(ADMITTED)             \
+  X(CONTESTED)            \
+  X(COMPLETED)            \
+  X(REJECTED)             \
+  X(CANCELLED)            \
+  X(ATTENTION)            \
+  X(RETRIED_BY_HAND)      \
+  X(SKIPPED_BY_HAND)      \
+  X(CANCEL_TOO_LATE)      \
+  X(CALLBACK_TAKEN)       \
+  X(CALLBACK_CONFLICT)    \
+  X(CALLBACK_EXPIRED)     \
+  X(LOOKED_UP)            \
+  X(APPLIED_THEN_LOST)    \
+  X(SENT_AGAIN)           \
+  X(UNDONE_AFTER_REFUSAL) \
+  X(DEAD_LETTER)          \
+  X(PROCESS_KILLED)       \
+  X(STREAM_REPLAYED)      \
+  X(ZOMBIE)               \
+  X(FOREIGN_ASKED)
 
 enum world_mark {
 #define X(name) MARK_##name,
