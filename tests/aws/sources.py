@@ -167,6 +167,7 @@ class SqsSource:
         self.sqs.close()
         self.thread.join(5)
         self.pool.shutdown(wait=False)
+        return [f"the poller of {self.queue_name} did not end"] if self.thread.is_alive() else []
 
 
 def matches(record):
@@ -271,6 +272,7 @@ class StreamSource:
             lane.close()
         self.sqs.close()
         self.thread.join(5)
+        return [f"a reader of {self.arn} did not end" for thread in [self.thread, *(lane.thread for lane in self.lanes)] if thread.is_alive()]
 
 
 class Lane:

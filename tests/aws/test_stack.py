@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 import test_openapi
-from harness import ALL_SCOPES, Client, operator, order, wait_until, wholesale
+from harness import ALL_SCOPES, Client, ServiceStub, operator, order, wait_until, wholesale
 
 import wire
 from world import Shape
@@ -56,9 +56,13 @@ def test_a_secret_that_is_not_there_fails_the_start(server, services):
     assert any("nothing" in json.dumps(line) for line in backend.world.logs())
 
 
-def test_aws_over_tls(server, services, folder):
+def make_certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=aws",
                     "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+
+
+def test_aws_over_tls(server, services, folder):
+    make_certificate(folder)
     backend = server(services, aws={"tls": (folder / "cert.pem", folder / "key.pem")})
     assert Client(backend).settled(Client(backend).created())["status"] == "completed"
 
@@ -166,7 +170,24 @@ def test_a_message_that_nobody_understands_harms_no_other(server, services):
     assert not any("ExitError" in cause for function in backend.world.functions.values() for cause in function.causes)
 
 
-# --- services that are functions or queues ---
+# --- services ---
+
+
+def test_a_service_that_nobody_vouches_for_is_told_nothing(server, services, folder):
+    """And a cancel waits: that nothing reached it is known of each attempt, but not of all of them together."""
+    make_certificate(folder)
+    impostor = ServiceStub(tls=(folder / "cert.pem", folder / "key.pem"))
+    try:
+        backend = server(services, inventory_url=impostor.service_url("inventory"))
+        ada = Client(backend)
+        id = ada.created()
+        wait_until(lambda: len([event for event in backend.events() if event["event"] == "call_failed"]) >= 2)
+        assert ada.cancel(id).status_code == 202
+        failures = len(backend.events())
+        wait_until(lambda: len(backend.events()) > failures + 2)
+        assert impostor.calls == [] and services.commands(id) == [] and ada.status(id) == "reversing"
+    finally:
+        impostor.close()
 
 
 def test_a_service_that_is_a_function(server, services):

@@ -203,9 +203,7 @@ class World:
     def close(self):
         """What was found to be wrong: a list of sentences, empty where all is well."""
         self.front.close()
-        for source in [self.relay, *self.sources.values()]:
-            source.close()
-        wrong = []
+        wrong = [text for source in [self.relay, *self.sources.values()] for text in source.close()]
         for name, function in self.functions.items():
             codes = function.close()
             wrong += [f"{name} ended with {code} on SIGTERM" for code in codes if code != 0]
