@@ -30,8 +30,12 @@ static inline bool bytes_equal(struct bytes a, struct bytes b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* NULL counts as the empty string. Most differ in their first character. */
 static inline bool bytes_equal_string(struct bytes a, const char *string) {
-  return bytes_equal(a, bytes_of(string));
+  if (!string) return a.size == 0;
+  size_t i = 0;
+  while (i < a.size && string[i] != 0 && string[i] == a.data[i]) i++;
+  return i == a.size && string[i] == 0;
 }
 
 /* ASCII case only, as HTTP field names and auth schemes compare (RFC 9110 section 5.1). */
