@@ -43,7 +43,7 @@ class Environment:
     def __init__(self, function):
         self.function = function
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.ready, self.gone, self.lock = threading.Event(), threading.Event(), threading.Lock()
+        self.ready, self.gone, self.lock, self.signal_lock = threading.Event(), threading.Event(), threading.Lock(), threading.Lock()
         self.waiting, self.current, self.failure, self.frozen = None, None, None, False
         environment = {**function.variables, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.listener.getsockname()[1]}"}
         self.started = time.monotonic()
@@ -85,7 +85,9 @@ class Environment:
         for stream in streams.values():
             stream.connection.close()
         self._end(Result(b"", "Unhandled", f"Runtime.ExitError: the process ended with {code}"))
-        os.close(self.pid_descriptor)
+        with self.signal_lock:  # the number of a closed descriptor is soon another process's
+            os.close(self.pid_descriptor)
+            self.pid_descriptor = None
 
     def _requests(self, stream):
         self._request(stream)
@@ -152,10 +154,12 @@ class Environment:
             self._signal(signal.SIGCONT)
 
     def _signal(self, number):
-        try:
-            signal.pidfd_send_signal(self.pid_descriptor, number)
-        except OSError:
-            pass
+        with self.signal_lock:
+            if self.pid_descriptor is not None:
+                try:
+                    signal.pidfd_send_signal(self.pid_descriptor, number)
+                except ProcessLookupError:
+                    pass
 
     def invoke(self, invocation):
         """Hands it over and waits for its end. Lambda kills an environment at the deadline."""
