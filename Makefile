@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e crash fuzz mutation bench bench-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash fuzz mutation bench bench-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -13,6 +13,22 @@ test:
 unit: ; @script/test unit
 e2e: ; @script/test e2e
 tidy: ; @script/test tidy
+
+# Simulated worlds: SEEDS of them from SEED on, or for as long as SECONDS says (a nightly run).
+simulate: simulator
+	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),100) --twice $(if $(SECONDS),--seconds $(SECONDS),--seeds $(or $(SEEDS),1000))
+
+# A short simulated world with every fault at every point, once and for ever.
+exhaust: simulator
+	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),8) --exhaust
+
+# Plants bugs that break the promise; the simulator must find each.
+planted:
+	@tests/planted/run.py $(if $(SEEDS),--seeds $(SEEDS))
+
+.PHONY: simulator
+simulator:
+	@cmake --preset release >/dev/null && cmake --build build --target simulator -- --quiet
 
 # kill -9 under load; ROUNDS=1000 for the long run.
 crash:

@@ -221,12 +221,17 @@ static enum verdict decide_expired(struct deciding *d, const char *what) {
   return conclude(d);
 }
 
+/* Under way, or to be sent in the direction in which the order goes now. */
+static bool is_wanted(const struct deciding *d) {
+  enum slot_state state = d->next->slots[d->command->slot].state;
+  bool is_undo = command_rules[d->command->slot].is_undo;
+  return state == SLOT_RUNNING || (state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
+}
+
 static enum verdict decide_begin(struct deciding *d) {
   const struct command *command = d->command;
   struct order_slot *slot = &d->next->slots[command->slot];
-  bool is_undo = command_rules[command->slot].is_undo;
-  bool open =
-      slot->state == SLOT_RUNNING || (slot->state == SLOT_WAITING && (is_undo || !is_reversing(d->next)));
+  bool open = is_wanted(d);
   if (!open || slot->dispatch_version == 0 || command->dispatch_version != slot->dispatch_version)
     return VERDICT_STALE;
   bool may_be = may_be_sent(slot, command->slot, d->rules);
@@ -409,7 +414,7 @@ static enum verdict decide_expire(struct deciding *d) {
 
 static enum verdict decide_abandon(struct deciding *d) {
   const struct order_slot *slot = &d->next->slots[d->command->slot];
-  bool open = slot->state == SLOT_WAITING || slot->state == SLOT_RUNNING || slot->state == SLOT_PENDING;
+  bool open = is_wanted(d) || slot->state == SLOT_PENDING;
   if (!open || slot->dispatch_version == 0 || slot->dispatch_version != d->command->dispatch_version)
     return VERDICT_STALE;
   bring_to_attention(d, d->command->slot, slot->unsettled || is_open(d), d->command->reason);

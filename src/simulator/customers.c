@@ -234,6 +234,9 @@ static void decide(struct world *world, const struct json *entry, struct arena *
   if (!record || !order_command_parse(json_member_text(entry, "command"), &command)) return;
   bool applied = record->commands[command].applied > 0, skip = applied || sim_below(&world->sim, 3) == 0;
   if (record->commands[command].pending) return; /* the service still works on it */
+  const struct stored *stored = store_sim_find(world->store, id);
+  if (!stored || stored->order.slots[command].state != SLOT_ATTENTION)
+    return; /* it has been settled meanwhile */
   struct bytes target = arena_printf(arena, "/v1/orders/%.*s/steps/%.*s/%s", BYTES_PRINTF(id),
                                      BYTES_PRINTF(step), skip ? "skip" : "retry");
   struct bytes body = skip ? arena_printf(arena, "{\"reason\":\"asked\",\"applied\":%s,\"reference\":\"%s\"}",
@@ -280,4 +283,39 @@ void customers_start(struct world *world) {
     sim_spawn(&world->sim, world_environment(world), (int64_t)i, shop, customer);
   }
   if (world->options.operators) sim_spawn(&world->sim, world_environment(world), 0, operate, world);
+}
+
+/* --- lists ----------------------------------------------------------------------------------------- */
+
+static void list_all(struct sim *sim, void *context) {
+  struct world *world = context;
+  struct arena arena;
+  struct bytes cursor = {NULL, 0};
+  size_t found = 0;
+  (void)sim;
+  arena_init(&arena);
+  for (size_t pages = 0; pages <= store_sim_count(world->store) && !world->violated; pages++) {
+    struct bytes answer, detail;
+    struct json *root;
+    struct bytes target = cursor.size
+                              ? arena_printf(&arena, "/v1/orders?limit=7&cursor=%.*s", BYTES_PRINTF(cursor))
+                              : BYTES("/v1/orders?limit=7");
+    if (world_request(world, "GET", target, CUSTOMERS, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, &arena,
+                      &answer, NULL) != 200 ||
+        !json_parse(answer, &arena, &root, &detail)) {
+      world_violate(world, "lists-are-complete", "a page was not answered");
+      break;
+    }
+    found += json_member(root, "orders") ? json_member(root, "orders")->count : 0;
+    cursor = json_member_text(root, "next_cursor");
+    if (cursor.size == 0) break;
+  }
+  if (found != store_sim_count(world->store))
+    world_violate(world, "lists-are-complete", "%zu of %zu orders are listed", found,
+                  store_sim_count(world->store));
+  arena_release(&arena);
+}
+
+void customers_list_all(struct world *world) {
+  sim_spawn(&world->sim, world_environment(world), 0, list_all, world);
 }

@@ -10,6 +10,21 @@
 
 /* --- on each effect -------------------------------------------------------------------------------- */
 
+/* Undoing follows the table's order: the money comes back last, when everything else is closed. */
+static void check_undo_order(struct world *world, const struct record *record, enum order_command command) {
+  const struct step_rule *rule = &step_rules[command_rules[command].step];
+  const struct stored *stored = store_sim_find(world->store, bytes_from(record->id, ORDER_ID_CHARACTERS));
+  for (size_t step = 0; stored && command_rules[command].is_undo && step < STEP_COUNT; step++) {
+    const struct order_slot *forth = &stored->order.slots[step_rules[step].command];
+    const struct order_slot *back = &stored->order.slots[step_rules[step].undo];
+    bool by_hand = forth->by_hand || back->by_hand;
+    if (!(rule->undo_after & STEP_BIT(step)) || by_hand) continue;
+    if (record->commands[step_rules[step].command].applied != record->commands[step_rules[step].undo].applied)
+      world_violate(world, "undone-in-order", "%.*s: %s before %s was undone", ORDER_ID_CHARACTERS, record->id,
+                    command_rules[command].name, step_rules[step].name);
+  }
+}
+
 void invariants_on_applied(struct world *world, struct record *record, enum order_command command) {
   enum order_command forth = step_rules[command_rules[command].step].command;
   bool needs_it = command_rules[command].is_undo && !step_rules[command_rules[command].step].undo_returns_money;
@@ -19,6 +34,12 @@ void invariants_on_applied(struct world *world, struct record *record, enum orde
   if (needs_it && record->commands[forth].applied == 0)
     world_violate(world, "undone-only-if-applied", "%.*s: %s without %s", ORDER_ID_CHARACTERS, record->id,
                   command_rules[command].name, command_rules[forth].name);
+  check_undo_order(world, record, command);
+}
+
+void invariants_on_callback(struct world *world, const struct record *record, int64_t deadline_ms) {
+  if (!world->options.jumps && deadline_ms > 0 && clock_now_ms(&world->sim.clock) > deadline_ms + 60000)
+    world_violate(world, "late-callbacks-are-refused", "%.*s", ORDER_ID_CHARACTERS, record->id);
 }
 
 /* --- on each commit -------------------------------------------------------------------------------- */
@@ -38,6 +59,11 @@ static void check_attempted(struct world *world, const struct stored *stored) {
   for (size_t i = 0; i < record->body_count; i++)
     if (bytes_equal(record->bodies[i], stored->order.content_json)) return;
   world_violate(world, "stored-was-attempted", "%.*s has a content that nobody sent", ID(stored));
+}
+
+/* Made for a person to decide (function/admit): in attention from its first version on. */
+static bool is_contested(const struct stored *stored) {
+  return stored->order.slots[step_rules[0].command].state == SLOT_ATTENTION;
 }
 
 static void check_history(struct world *world, const struct stored *stored, const struct decision *decision) {
@@ -72,7 +98,7 @@ static void check_effects(struct world *world, const struct stored *stored, cons
     const struct step_rule *rule = &step_rules[step];
     const struct order_slot *forth = &order->slots[rule->command], *back = &order->slots[rule->undo];
     int applied = record->commands[rule->command].applied, undone = record->commands[rule->undo].applied;
-    bool by_hand = forth->state == SLOT_SKIPPED || back->state == SLOT_SKIPPED;
+    bool by_hand = forth->by_hand || back->by_hand;
     bool due = rule->undo_returns_money ? applied > 0 || order->content.payment != NULL : applied > 0;
     if (completed && !by_hand && applied != 1)
       world_violate(world, "completed-is-applied", "%.*s: %s was applied %d times", ID(stored), rule->name,
@@ -105,7 +131,10 @@ void invariants_on_commit(struct world *world, struct stored *stored, const stru
                  (long long)commit->decision->events[i].sequence,
                  BYTES_PRINTF(commit->decision->events[i].type),
                  BYTES_PRINTF(commit->decision->events[i].detail));
-  if (commit->decision->next.revision == 1) check_attempted(world, stored);
+  if (commit->decision->next.revision == 1) {
+    stored->contested = is_contested(stored);
+    check_attempted(world, stored);
+  }
   check_history(world, stored, commit->decision);
   check_transition(world, stored);
   note_status(world, stored);
@@ -134,17 +163,21 @@ static void check_ended(struct world *world, const struct stored *stored) {
   if (record && order_status_is_final(stored->order.status)) check_effects(world, stored, record);
 }
 
-/* One payment makes one order, but for those that a person was told of. */
+/* One payment makes one order, but for those that were acknowledged from the intake, which a person is told of.
+ */
 static void check_payments(struct world *world) {
   for (size_t i = 0; i < store_sim_count(world->store); i++) {
     const struct stored *a = store_sim_at(world->store, i);
-    for (size_t j = 0; j < a->claim_count; j++)
-      for (size_t k = i + 1; k < store_sim_count(world->store) && k < i + 200; k++) {
-        const struct stored *b = store_sim_at(world->store, k);
-        for (size_t l = 0; l < b->claim_count; l++)
-          if (bytes_equal(a->claims[j], b->claims[l]))
-            world_violate(world, "one-payment-one-order", "%.*s and %.*s", ID(a), ID(b));
-      }
+    if (!a->order.content.payment) continue;
+    for (size_t k = i + 1; k < store_sim_count(world->store); k++) {
+      const struct stored *b = store_sim_at(world->store, k);
+      bool same = b->order.content.payment &&
+                  bytes_equal(a->order.content.payment->reference, b->order.content.payment->reference);
+      if (same && a->claim_count + b->claim_count > 1 && !a->contested && !b->contested)
+        world_violate(world, "one-payment-one-order", "%.*s and %.*s", ID(a), ID(b));
+      if (same && a->claim_count == 0 && b->claim_count == 0 && !a->contested && !b->contested)
+        world_violate(world, "one-payment-one-order", "%.*s and %.*s, without a claim", ID(a), ID(b));
+    }
   }
 }
 

@@ -16,6 +16,7 @@ struct callback {
   enum order_command command;
   struct arena arena;
   struct bytes path;
+  int64_t deadline_ms; /* of the command: what comes after it must be refused */
   bool done;
 };
 
@@ -47,11 +48,25 @@ static bool would_refuse(struct world *world, const struct record *record, enum 
 
 /* --- callbacks ------------------------------------------------------------------------------------- */
 
+/* A service that contradicts itself: what it said first must stand. */
+static void contradict(struct world *world, const struct callback *callback, struct arena *arena) {
+  struct bytes answer, body = callback->done
+                                  ? BYTES("{\"outcome\":\"refused\",\"reason\":\"on second thoughts\"}")
+                                  : BYTES("{\"outcome\":\"done\",\"reference\":\"second-thoughts\"}");
+  int status =
+      world_request(world, "POST", callback->path, -1, (struct bytes){NULL, 0}, body, arena, &answer, NULL);
+  if (status == 409) world_mark(world, MARK_CALLBACK_CONFLICT);
+  if (status == 204)
+    world_violate(world, "first-word-stands", "%.*s: %s", ORDER_ID_CHARACTERS, callback->record->id,
+                  command_rules[callback->command].name);
+}
+
 static void call_back(struct sim *sim, void *context) {
   struct callback *callback = context;
   struct world *world = callback->world;
   struct record *record = callback->record;
   struct arena arena;
+  bool taken = false;
   arena_init(&arena);
   if (!record->commands[callback->command].applied && callback->done) apply(world, record, callback->command);
   if (!callback->done) record->commands[callback->command].refused = true;
@@ -65,13 +80,16 @@ static void call_back(struct sim *sim, void *context) {
     int status =
         world_request(world, "POST", callback->path, -1, (struct bytes){NULL, 0}, body, &arena, &answer, NULL);
     world_tell(world, record->id, "callback of %s: %d", command_rules[callback->command].name, status);
+    taken = taken || status == 204;
     if (status == 204) world_mark(world, MARK_CALLBACK_TAKEN);
+    if (status == 204) invariants_on_callback(world, record, callback->deadline_ms);
     if (status == 409) world_mark(world, MARK_CALLBACK_CONFLICT);
     if (status == 403) world_mark(world, MARK_CALLBACK_EXPIRED);
     if (status == 204 && sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE])) continue;
     if (status == 204 || status == 409 || status == 403) break;
     sim_sleep(sim, 1000 << (tries < 8 ? tries : 8));
   }
+  if (taken && sim_below(sim, 8) == 0) contradict(world, callback, &arena);
   arena_release(&arena);
   arena_release(&callback->arena);
   free(callback);
@@ -88,6 +106,8 @@ static void promise(struct world *world, struct record *record, enum order_comma
   for (; at < call->callback_url.size && slashes < 3; at++) slashes += call->callback_url.data[at] == '/';
   callback->path =
       arena_copy(&callback->arena, bytes_slice(call->callback_url, at - 1, call->callback_url.size));
+  const struct stored *stored = store_sim_find(world->store, bytes_from(record->id, ORDER_ID_CHARACTERS));
+  callback->deadline_ms = stored ? stored->order.slots[command].deadline_ms : 0;
   callback->done = command_rules[command].is_undo || sim_below(&world->sim, 5) > 0;
   if (command == COMMAND_RESERVE && world->stock[record->sku] < record->quantity) callback->done = false;
   int64_t delay_ms = (int64_t)sim_below(&world->sim, CALLBACK_MS_MAX);
@@ -166,7 +186,7 @@ static void call_one(struct world *world, const struct service_call *call, struc
   struct record *record = record_find(world, bytes_slice(key, 0, ORDER_ID_CHARACTERS));
   enum order_command command;
   if (!record || !order_command_parse(bytes_slice(key, ORDER_ID_CHARACTERS + 1, key.size), &command)) {
-    world_violate(world, "sent-for-an-order", "the services were sent %.*s", BYTES_PRINTF(key));
+    world_violate(world, "agreed-key", "a service was sent the key %.*s", BYTES_PRINTF(key));
     return;
   }
   world_tell(world, record->id, "call %s%s (%s)", call->is_lookup ? "look-up of " : "",

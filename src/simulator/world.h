@@ -69,7 +69,6 @@ struct record {
   struct {
     int applied;
     bool refused, asked, pending;
-    bool invalid; /* answers 400 until a person has looked */
     char reference[WORLD_REFERENCE_BYTES];
   } commands[COMMAND_COUNT];
   int64_t quantity, sku, total;
@@ -143,6 +142,10 @@ int world_request(struct world *world, const char *method, struct bytes target, 
 /* invariants.c */
 void invariants_on_commit(struct world *world, struct stored *stored, const struct store_commit *commit);
 void invariants_at_end(struct world *world);
+/* A callback was taken (204) at this time, by the world's wall clock. */
+void invariants_on_callback(struct world *world, const struct record *record, int64_t deadline_ms);
+/* Everybody's orders, page by page, as an operator sees them. */
+void customers_list_all(struct world *world);
 void invariants_on_applied(struct world *world, struct record *record, enum order_command command);
 
 #endif

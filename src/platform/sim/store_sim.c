@@ -327,7 +327,6 @@ void store_sim_free(struct store_sim *store) {
     arena_release(&stored->states[0]);
     arena_release(&stored->states[1]);
     free(stored->events);
-    free(stored->of_test);
     free(stored);
   }
   free(store->all);

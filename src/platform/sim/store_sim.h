@@ -24,7 +24,7 @@ struct stored {
   struct order previous;  /* for stale reads; revision 0: none */
   struct order_event *events;
   size_t event_count, event_room;
-  void *of_test; /* whatever the test keeps for it */
+  bool contested; /* the test's: it was made for a person to decide */
 };
 
 struct store_sim;
