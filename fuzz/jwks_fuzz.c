@@ -31,14 +31,16 @@ FUZZ_TARGET(input, arena) {
   struct jwt_keys *keys = NULL, *again = NULL;
   struct failure failure = {""}, failure_again = {""};
   bool good = jwt_keys_from_jwks(input, &keys, &failure);
-  ensure(jwt_keys_from_jwks(input, &again, &failure_again) == good &&
-         strcmp(failure.text, failure_again.text) == 0);
-  ensure(good ? keys != NULL : !keys && failure.text[0]);
-  if (!good) return;
-  ensure(keys->count >= 1 && keys->count == again->count);
-  for (size_t i = 0; i < keys->count; i++)
+  bool good_again = jwt_keys_from_jwks(input, &again, &failure_again);
+  ensure(good ? keys && keys->count >= 1 : !keys && failure.text[0]);
+  /* OpenSSL draws lots to see that an RSA modulus is no prime: of one that nobody made as a key, the verdict
+   * may differ. */
+  if (!fuzz_holds(input, BYTES("RSA")) && !fuzz_holds(input, BYTES("\\")))
+    ensure(good == good_again && strcmp(failure.text, failure_again.text) == 0 &&
+           (!good || keys->count == again->count));
+  for (size_t i = 0; good && i < keys->count; i++)
     ensure(keys->keys[i].algorithm != JWT_HS256 && keys->keys[i].public_key != NULL);
-  check_tokens(keys, input, arena);
-  jwt_keys_free(keys);
-  jwt_keys_free(again);
+  if (good) check_tokens(keys, input, arena);
+  if (keys) jwt_keys_free(keys);
+  if (again) jwt_keys_free(again);
 }
