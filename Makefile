@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash fuzz mutation bench bench-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash fuzz security mutation bench bench-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -13,6 +13,7 @@ test:
 unit: ; @script/test unit
 e2e: ; @script/test e2e
 tidy: ; @script/test tidy
+security: ; @script/test security
 
 # Simulated worlds: SEEDS of them from SEED on, or for as long as SECONDS says (a nightly run).
 simulate: simulator
