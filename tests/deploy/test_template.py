@@ -423,7 +423,7 @@ def test_the_program_reports_what_is_watched(resources, functions):
     """Metrics of the program: name, dimensions, and who reports them."""
     text = (resolved.ROOT / "src/platform/aws/telemetry_emf.c").read_text()
     assert '"Namespace", "Spillway"' in text
-    told = {name: dimension.strip('"') for name, dimension in re.findall(r'\{METRIC_\w+, [^,]+, "(\w+)", (NULL|"\w+")\}', text)}
+    told = {name: dimension.strip('"') for name, dimension in re.findall(r'\{METRIC_\w+, [^,]+, "(\w+)", (NULL|"\w+"), (?:true|false)\}', text)}
     assert len(told) > 3
     names = {function["FunctionName"] for function in functions.values()}
     watched = [metric["MetricStat"]["Metric"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
