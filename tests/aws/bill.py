@@ -182,17 +182,18 @@ def bill(measured):
     for (operation, where), units in measured["read units"].items():
         add(f"DynamoDB: {operation}, {where}", units, "read units", dynamodb["million_read_units"] / 1e6)
     for (operation, kind), times in measured["refused"].items():
-        add(f"DynamoDB: {operation} refused ({kind}), at least", times, "write units", dynamodb["million_write_units"] / 1e6)
-    add("DynamoDB: storage for a month", measured["stored"] / 1024, "KB", dynamodb["gb_month"] / 2**20)
+        add(f"DynamoDB: {operation} {kind.removesuffix('Exception')}", times, "write units", dynamodb["million_write_units"] / 1e6)
+    add("DynamoDB: storage (assumed: for a month)", measured["stored"] / 1024, "KB", dynamodb["gb_month"] / 2**20)
     for (operation,), times in measured["sqs"].items():
         add(f"SQS: {operation}", times, "requests", sqs["million_requests"] / 1e6)
     for (name,), times in measured["invocations"].items():
         add(f"Lambda: {name}, requests", times, "requests", functions["million_requests"] / 1e6)
         duration = measured["duration_ms"][name,] + times * functions["step_ms"] / 2  # each is rounded up
-        add(f"Lambda: {name}, duration", duration, "ms of 128 MB", duration and functions["gb_second"] * 128 / 1024 / 1000)
-    logged = sum(measured["logged"].values()) + ACCESS_LOG_BYTES * measured["requests"] + REPORT_BYTES * sum(measured["invocations"].values())
-    add("CloudWatch: logs and metrics lines, access log", logged / 1024, "KB", PRICES["cloudwatch_logs"]["gb"] / 2**20)
-    add("Data out: answers", (measured["bytes out"] + HEADER_BYTES * measured["requests"]) / 1024, "KB", PRICES["data_out"]["gb"] / 2**20)
+        add(f"Lambda: {name}, duration (of this machine)", duration, "ms of 128 MB", duration and functions["gb_second"] * 128 / 1024 / 1000)
+    add("CloudWatch: functions' logs and metrics", sum(measured["logged"].values()) / 1024, "KB", PRICES["cloudwatch_logs"]["gb"] / 2**20)
+    reported = REPORT_BYTES * sum(measured["invocations"].values())
+    add("CloudWatch: access log (assumed size)", (ACCESS_LOG_BYTES * measured["requests"] + reported) / 1024, "KB", PRICES["cloudwatch_logs"]["gb"] / 2**20)
+    add("Data out: answers (their headers assumed)", (measured["bytes out"] + HEADER_BYTES * measured["requests"]) / 1024, "KB", PRICES["data_out"]["gb"] / 2**20)
     return found
 
 

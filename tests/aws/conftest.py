@@ -25,6 +25,14 @@ program, folder, secret_file, services, sandbox, backend, ada, key = (
     getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "backend", "ada", "key"))
 
 
+LONG = ("test_a_surge_with_every_fault", "test_look_ups_and_cancels_wait", "test_schemathesis", "test_units_of_an_order", "test_kills_and_cancels")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long begins first, so that the workers end together."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONG) if item.name.startswith(name)), len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def emulators():
     started = emulator_processes.Emulators()

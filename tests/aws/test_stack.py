@@ -190,6 +190,42 @@ def test_a_service_that_nobody_vouches_for_is_told_nothing(server, services, fol
         impostor.close()
 
 
+@pytest.mark.timeout(180)
+def test_look_ups_and_cancels_wait_for_attempts_that_may_be_under_way(server, services):
+    """A minute after an attempt began, none can be: then a service is asked, and what came to attention is known not
+    to have been applied. All of it at once, since it takes that minute."""
+    backend = server(services, accounting_idempotency="lookup")
+    people = {name: Client(backend, name) for name in ("found", "nothing", "refused", "ship")}
+    whose = lambda key: services.of("record", key.split(".")[0])[0].body["customer"]
+
+    def record(call):
+        again = len(services.of("record", call.order_id)) > 1
+        return {"body": {"reference": "again"}} if again or call.body["customer"] == "ship" else {"status": 500}
+
+    services.answers["record"] = record
+    services.answers["ship"] = lambda call: {"status": 400, "body": {}} if call.body["customer"] == "ship" else {"body": {"reference": "s"}}
+    services.lookup_answers["record"] = lambda key: {
+        "found": {"body": {"outcome": "done", "reference": "known"}}, "nothing": {"status": 404, "body": {}},
+        "refused": {"body": {"outcome": "refused", "reason": "closed"}}}[whose(key)]
+    ids = {name: client.created() for name, client in people.items()}
+    assert people["ship"].settled(ids["ship"])["status"] == "attention"
+    done = {name: people[name].settled(ids[name], 100) for name in ("found", "nothing", "refused")}
+    assert {name: one["status"] for name, one in done.items()} == {"found": "completed", "nothing": "completed", "refused": "rejected"}
+    assert [people[name].step(ids[name], "record")["reference"] for name in ("found", "nothing")] == ["known", "again"]
+    assert {name: len(services.of("record", ids[name])) for name in done} == {"found": 1, "nothing": 2, "refused": 1}
+    assert sorted(services.lookups) == sorted(f"{ids[name]}.record" for name in done)
+    assert people["ship"].cancel(ids["ship"]).status_code == 202
+    assert people["ship"].settled(ids["ship"])["status"] == "cancelled"
+    assert len(services.of("ship", ids["ship"])) == 1 and services.of("recall", ids["ship"]) == []
+    for key in services.lookups:
+        test_openapi.validator(test_openapi.SERVICES, test_openapi.SERVICES["paths"]["/commands/{key}"]["get"]["parameters"][0]["schema"]).validate(key)
+    for call in services.calls:
+        of = test_openapi.SERVICES["paths"][f"/{call.command}"]["post"]
+        test_openapi.validator(test_openapi.SERVICES, of["requestBody"]["content"]["application/json"]["schema"]).validate(call.body)
+        for parameter in of["parameters"]:
+            test_openapi.validator(test_openapi.SERVICES, parameter["schema"]).validate(call.headers[parameter["name"]])
+
+
 def test_a_service_that_is_a_function(server, services):
     name = "arn:aws:lambda:us-east-1:123456789012:function:stock-keeping:live"
     backend, seen = server(services, inventory_url=f"lambda:{name}"), []
