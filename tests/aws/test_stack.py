@@ -149,12 +149,14 @@ def test_a_dead_letter_goes_to_a_person(server, services):
 
 def test_what_the_relay_gave_up_is_sent_all_the_same(server, services):
     backend = server(services, aws={"shape": Shape(stream_attempts=1)})
+    backend.world.sources["relay-failures"].pause()
     backend.world.dice.faults.queue_fails = 1
     backend.world.functions["relay"].seconds = 3
     ada = Client(backend)
     ids = [ada.created() for _ in range(3)]
     wait_until(lambda: backend.world.relay.given_up >= 3, 60)
     backend.world.dice.faults.queue_fails = 0
+    backend.world.sources["relay-failures"].resume()
     for id in ids:
         assert ada.settled(id, 60)["status"] == "completed"
 
