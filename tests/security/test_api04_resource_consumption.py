@@ -104,13 +104,10 @@ def test_heads_are_bounded(backend, ada, lines):
     assert memory_kib(backend) - before < 40 * KIB
 
 
-@pytest.mark.parametrize("query", ["limit=" + "1" * 5000, "&".join("limit=1" for _ in range(1500)), "&" * 6000, "cursor=" + "A" * 6000, "status=" + "%41" * 2000])
-def test_long_queries_are_refused(server, services, query):
-    """By an answer, or, where there are more parameters than the HTTP parser keeps, by the end of the connection."""
-    backend = server(services, header_timeout="500ms")
-    ada = Client(backend)
+@pytest.mark.parametrize("query", ["limit=" + "1" * 5000, "&".join("limit=1" for _ in range(100)), "&" * 100, "cursor=" + "A" * 6000, "status=" + "%41" * 2000])
+def test_long_queries_are_refused(backend, ada, query):
     answer = raw(backend, head(backend, "GET", f"/v1/orders?{query}", "Connection: close\r\n\r\n"))
-    assert answer == b"" or status_of(answer) in (400, 414, 431)
+    assert status_of(answer) in (400, 414, 431)
     assert ada.http.get("/v1/orders").status_code == 200
 
 
