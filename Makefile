@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash fuzz security mutation bench bench-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash fuzz security mutation bench bench-aws bill-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -48,6 +48,10 @@ bench: release
 	@bench/run
 
 # Start, CPU and memory of Lambda's bootstrap, beside a bare static program.
+# What a million orders cost on AWS, metered on emulators.
+bill-aws:
+	@script/bill-aws
+
 bench-aws:
 	@bench/aws
 

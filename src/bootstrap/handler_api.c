@@ -12,7 +12,8 @@
 
 enum {
   MARGIN_MS = 300,          /* kept for the answer itself */
-  TABLE_PATIENCE_MS = 2500, /* then an order goes to the intake instead */
+  TABLE_PATIENCE_MS = 2500, /* for a table that does not answer */
+  SPILL_PATIENCE_MS = 800,  /* an order goes to the intake then: a request held is an environment taken */
   INTAKE_RESERVE_MS = 1500, /* of the invocation's time, for that */
   HOLD_LOOK_MS = 250,       /* Prefer: wait looks at the table so often */
 };
@@ -84,8 +85,12 @@ static bool api_open(void **ret_self, struct failure *ret_failure) {
 }
 
 /* The table gets its time, and the intake what is left of the invocation's. */
-static void set_deadlines(struct api *api, const struct invocation *invocation) {
-  int64_t table_ms = clock_now_ms(api->ports.functions.clock) + TABLE_PATIENCE_MS;
+static void set_deadlines(struct api *api, const struct invocation *invocation,
+                          const struct exchange *exchange) {
+  bool may_spill =
+      exchange->request.method == HTTP_POST && bytes_equal_string(exchange->request.path, "/v1/orders");
+  int64_t patience_ms = may_spill ? SPILL_PATIENCE_MS : TABLE_PATIENCE_MS;
+  int64_t table_ms = clock_now_ms(api->ports.functions.clock) + patience_ms;
   ports_begin(&api->ports, invocation, MARGIN_MS);
   if (invocation->deadline_ms != INT64_MAX && table_ms > invocation->deadline_ms - INTAKE_RESERVE_MS)
     table_ms = invocation->deadline_ms - INTAKE_RESERVE_MS;
@@ -102,7 +107,7 @@ static void hold(struct api *api, const struct invocation *invocation, struct ex
     int64_t left_ms = exchange->hold_ms - waited_ms;
     if (!aws_client_pause(api->ports.client, AWS_DYNAMODB, left_ms < HOLD_LOOK_MS ? left_ms : HOLD_LOOK_MS))
       return;
-    set_deadlines(api, invocation);
+    set_deadlines(api, invocation, exchange);
     gateway_serve(api->gateway, &exchange, 1);
   }
 }
@@ -114,7 +119,7 @@ static void serve(struct api *api, const struct invocation *invocation, struct e
     verdict = gateway_open(api->gateway, exchange);
   }
   if (verdict == GATEWAY_SERVE) {
-    set_deadlines(api, invocation);
+    set_deadlines(api, invocation, exchange);
     gateway_serve(api->gateway, &exchange, 1);
     hold(api, invocation, exchange);
   }

@@ -99,16 +99,32 @@ static struct bytes list_path(struct audit_fetch *fetch, const char *rest) {
   return arena_printf(&fetch->world->scratch, "/v1/orders?from=%.*s%s", BYTES_PRINTF(encoded), rest);
 }
 
-static bool is_quiet(struct audit_fetch *fetch, bool *ret_quiet, struct failure *ret_failure) {
-  static const char *const filters[] = {"&limit=1&status=accepted", "&limit=1&status=processing",
-                                        "&limit=1&status=reversing"};
-  *ret_quiet = true;
-  for (size_t i = 0; *ret_quiet && i < COUNT_OF(filters); i++) {
+/* Whether there is an order of that status. A page may be empty and still have more behind it. */
+static bool has_any(struct audit_fetch *fetch, const char *status, bool *ret_any, struct failure *ret_failure) {
+  char rest[2048];
+  int size = snprintf(rest, sizeof rest, "&limit=%d&status=%s", PAGE, status);
+  for (*ret_any = false; !*ret_any;) {
     const struct json *page;
     arena_reset(&fetch->world->scratch);
-    if (!get_json(fetch, list_path(fetch, filters[i]), &page, ret_failure)) return false;
+    if (!get_json(fetch, list_path(fetch, rest), &page, ret_failure)) return false;
     const struct json *orders = json_member(page, "orders");
-    if (orders && orders->count > 0) *ret_quiet = false;
+    *ret_any = orders && orders->count > 0;
+    struct bytes cursor = percent_encode(json_member_text(page, "next_cursor"), &fetch->world->scratch);
+    if (cursor.size == 0) return true;
+    size = snprintf(rest, sizeof rest, "&limit=%d&status=%s&cursor=%.*s", PAGE, status, BYTES_PRINTF(cursor));
+    if (size < 0 || (size_t)size >= sizeof rest)
+      return failure_set(ret_failure, "the server's cursor is too long");
+  }
+  return true;
+}
+
+static bool is_quiet(struct audit_fetch *fetch, bool *ret_quiet, struct failure *ret_failure) {
+  static const char *const unfinished[] = {"accepted", "processing", "reversing"};
+  *ret_quiet = true;
+  for (size_t i = 0; *ret_quiet && i < COUNT_OF(unfinished); i++) {
+    bool any;
+    if (!has_any(fetch, unfinished[i], &any, ret_failure)) return false;
+    *ret_quiet = !any;
   }
   return true;
 }

@@ -115,6 +115,8 @@ def test_no_service_puts_an_order_off_for_ever(server, services, value):
     b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", b"HTTP/1.1 999999 OK\r\n\r\n", b"HTTP/1.1 \r\n\r\n", b"\r\n" * 5000, b"ICY 200 OK\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"reference": "half"}', b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x00\x01\x02", b"HTTP/2 200\r\n\r\n{}",
+    # A first header that goes on from none: libcurl before 8.1.1 has written to freed memory here.
+    b"HTTP/1.1 200 OK\r\n : x\r\n\r\n", b"HTTP/1.1 200 OK\r\n\tX: " + b"y" * 4000 + b"\r\nContent-Length: 2\r\n\r\n{}",
 ], ids=lambda raw: repr(raw[:48]))
 def test_an_answer_that_is_no_http_is_never_taken_for_done(server, services, raw):
     backend = server(services, accounting_timeout="700ms", accounting_deadline="2s")

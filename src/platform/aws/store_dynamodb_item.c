@@ -25,6 +25,7 @@ enum {
   FLAG_BY_HAND = 2,
   FLAG_REFUSED = 4
 };
+#define NUMBER_MAX (UINT64_C(1) << 60)
 
 bool content_is_inline(const struct order *order) {
   return order->content_json.size + order->customer.size + ITEM_STATE_BYTES <= ITEM_BYTES_CHEAP;
@@ -218,7 +219,7 @@ static int64_t number_of(struct fields *fields, struct bytes field) {
   unsigned long long value;
   if (field.size == 0) return 0;
   if (negative) field = bytes_slice(field, 1, field.size);
-  if (!bytes_to_uint64(field, &value) || value > INT64_MAX) {
+  if (!bytes_to_uint64(field, &value) || value > NUMBER_MAX) { /* sums of two must not overflow */
     fields->good = false;
     return 0;
   }

@@ -5,7 +5,7 @@
 
 /* Where a request goes: http_call_begin at its first line, http_call_continue at its header's end (NEW),
  * at each piece of its body and at its end (READING), and again once it was resumed (WAITING, READY).
- * http_call_completed comes last, whatever happened. */
+ * http_call_completed comes last, or http_call_abandon where nothing but the first line was taken in. */
 
 enum { KEPT_ARENA_BYTES_MAX = 16 * 1024, CALLS_BETWEEN_GATHERS = 100 };
 
@@ -85,6 +85,12 @@ void http_call_completed(void *server, struct MHD_Connection *mhd, void **contex
   call->connection->call = NULL;
   http_connection_set_deadline(call->connection, HTTP_DEADLINE_IDLE);
   return_call(server, call);
+}
+
+void http_call_abandon(struct http_server *server, struct http_connection *connection) {
+  if (!connection->call || connection->call->state != CALL_NEW) return; /* anything later is completed */
+  return_call(server, connection->call);
+  connection->call = NULL;
 }
 
 static enum MHD_Result add_field(struct MHD_Response *response, struct bytes name, struct bytes value,

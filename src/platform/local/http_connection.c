@@ -82,10 +82,12 @@ static void end(struct http_connection *connection) {
 
 void http_connection_notify(void *server, struct MHD_Connection *mhd, void **context,
                             enum MHD_ConnectionNotificationCode code) {
-  if (code == MHD_CONNECTION_NOTIFY_STARTED)
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     begin(server, mhd, context);
-  else if (*context)
+  } else if (*context) {
+    http_call_abandon(server, *context);
     end(*context);
+  }
 }
 
 /* Ends it from outside: libmicrohttpd sees the end of the stream, and cleans up. A client whose request

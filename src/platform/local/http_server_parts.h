@@ -246,6 +246,9 @@ enum MHD_Result http_call_continue(void *server, struct MHD_Connection *mhd, con
                                    size_t *upload_size, void **context);
 void http_call_completed(void *server, struct MHD_Connection *mhd, void **context,
                          enum MHD_RequestTerminationCode reason);
+/* Takes back a request that libmicrohttpd began and never completed, as it does with one whose query has more
+ * parameters than it has room for. Called at the connection's end. */
+void http_call_abandon(struct http_server *server, struct http_connection *connection);
 /* After newer keys were fetched; true where the answer is complete now. */
 bool http_call_reopen(struct http_server *server, struct http_call *call);
 void http_call_pool_free(struct http_server *server);

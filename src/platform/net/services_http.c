@@ -45,13 +45,14 @@ static struct transfer *take_transfer(struct services_http *client) {
   if (transfer) {
     client->idle = transfer->next;
     client->idle_count--;
-    curl_easy_reset(transfer->easy);
     transfer->body.size = 0;
   } else {
     transfer = calloc(1, sizeof *transfer);
-    if (!transfer || !(transfer->easy = curl_easy_init())) panic("out of memory");
+    if (!transfer) panic("out of memory");
     text_init(&transfer->body, NULL);
   }
+  transfer->easy = curl_easy_init();
+  if (!transfer->easy) panic("out of memory");
   transfer->next = NULL;
   transfer->too_large = false;
   return transfer;
@@ -67,6 +68,11 @@ static void free_transfer(struct transfer *transfer) {
 static void return_transfer(struct services_http *client, struct transfer *transfer) {
   curl_slist_free_all(transfer->headers);
   transfer->headers = NULL;
+  /* Each transfer has a handle of its own: in a used one, libcurl before 8.1.1 keeps a pointer to a header of
+   * the last answer, which is gone, and writes there where the next answer's first header is a folded line
+   * (https://github.com/curl/curl/issues/11101). Connections are kept by the multi handle all the same. */
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = NULL;
   if (client->idle_count >= IDLE_TRANSFERS_MAX) {
     free_transfer(transfer);
     return;
