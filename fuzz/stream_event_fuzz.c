@@ -7,29 +7,9 @@
 #include "platform/aws/store_dynamodb.h"
 #include "wire/id.h"
 
-/* Numbers of 16 digits and more are none of the table's (milliseconds have 13): the store adds them up
- * unchecked. */
-static bool holds_huge_number(struct bytes text) {
-  size_t digits = 0;
-  for (size_t i = 0; i < text.size && digits < 16; i++)
-    digits = text.data[i] >= '0' && text.data[i] <= '9' ? digits + 1 : 0;
-  return digits == 16;
-}
-
-static bool is_of_our_table(const struct json *image) {
-  static const char *const names[] = {"s", "o", "n", "t"};
-  for (size_t i = 0; i < COUNT_OF(names); i++) {
-    const struct json *value = json_member(image, names[i]);
-    if (holds_huge_number(json_member_text(value, "S")) || holds_huge_number(json_member_text(value, "N")))
-      return false;
-  }
-  return true;
-}
-
 static void check_image(const struct json *image, struct arena *arena) {
   struct store_dynamodb_image read;
   struct bytes detail = {NULL, 0};
-  if (!is_of_our_table(image)) return;
   if (!store_dynamodb_read_image(image, arena, &read, &detail)) {
     ensure(detail.size > 0);
     return;

@@ -30,7 +30,7 @@ import world  # noqa: E402
 
 PRICES = json.loads(pathlib.Path(__file__).with_name("prices.json").read_text())
 SERVICE_MS = 50
-ACCESS_LOG_BYTES = 350  # a request, at API Gateway
+ACCESS_LOG_BYTES = 270  # a request, at API Gateway: the format in deploy/aws/template.yaml, filled in
 REPORT_BYTES = 0  # the template asks Lambda for its own lines only where something is wrong
 HEADER_BYTES = 500  # of an answer, beside its body
 MONTH_S = 30 * 24 * 3600
@@ -70,7 +70,8 @@ class Run:
         secret, ids = folder / "secret", folder / "id-secret"
         secret.write_text("0123456789abcdef" * 3), ids.write_text("fedcba9876543210" * 3)
         self.services, self.make = Services(), KINDS[kind][1]
-        settings = {"SPILLWAY_JWT_SECRET_FILE": str(secret), "SPILLWAY_ID_SECRET_FILE": str(ids)}
+        settings = {"SPILLWAY_JWT_SECRET_FILE": str(secret), "SPILLWAY_ID_SECRET_FILE": str(ids),
+                    "SPILLWAY_LOG_LEVEL": "warn"}  # as production has it: deploy/aws/samconfig.toml
         settings |= {f"SPILLWAY_{service.upper()}_URL": self.services.service_url(service) for service in world.SERVICES}
         self.world = world.World(started, folder / "stack", settings, shape=world.Shape(concurrency=1, lanes=1))
         token = jwt.encode({"sub": "ada", "scope": ALL_SCOPES, "exp": int(time.time()) + 3600}, secret.read_text(), algorithm="HS256")
@@ -183,7 +184,6 @@ def bill(measured):
         add(f"DynamoDB: {operation}, {where}", units, "read units", dynamodb["million_read_units"] / 1e6)
     for (operation, kind), times in measured["refused"].items():
         add(f"DynamoDB: {operation} {kind.removesuffix('Exception')}", times, "write units", dynamodb["million_write_units"] / 1e6)
-    add("DynamoDB: storage (assumed: for a month)", measured["stored"] / 1024, "KB", dynamodb["gb_month"] / 2**20)
     for (operation,), times in measured["sqs"].items():
         add(f"SQS: {operation}", times, "requests", sqs["million_requests"] / 1e6)
     for (name,), times in measured["invocations"].items():
@@ -202,11 +202,12 @@ def idle_usd(queues):
     return queues * POLLERS * (MONTH_S / POLL_S) * PRICES["sqs"]["million_requests"] / 1e6
 
 
-def show(kind, mode, lines_of_bill):
+def show(kind, mode, lines_of_bill, kept):
     total = sum(usd for *_, usd in lines_of_bill)
     print(f"\n{KINDS[kind][0]}, {'full batches' if mode == 'full' else 'one order at a time'}: {total:.2f} {PRICES['currency']} a million orders")
     for what, quantity, unit, usd in lines_of_bill:
         print(f"  {usd:7.3f}  {what:54} {quantity:9.4f} {unit} an order")
+    print(f"  and for each month that they are kept: {kept:.2f}")
     return total
 
 
@@ -220,10 +221,11 @@ def main():
     try:
         print(f"List prices of {PRICES['as_of']}: {PRICES['source']}.")
         print(f"Counts are measured. Durations are measured on this machine, with services that take {SERVICE_MS} ms. Assumed: an access log line of "
-              f"{ACCESS_LOG_BYTES} bytes, {HEADER_BYTES} bytes of headers an answer, data kept for a month.")
+              f"{ACCESS_LOG_BYTES} bytes, {HEADER_BYTES} bytes of headers an answer. Logged from warn on.")
         for kind in options.kinds or KINDS:
             for mode, count in (("full", options.orders), ("trickle", options.trickle)):
-                show(kind, mode, bill(run(started, kind, mode, count)))
+                measured = run(started, kind, mode, count)
+                show(kind, mode, bill(measured), measured["stored"] / 2**30 * PRICES["dynamodb"]["gb_month"] * 1e6)
         queues = 15
         print(f"\nAt rest: {idle_usd(queues):.2f} {PRICES['currency']} a month for polling {queues} empty queues (assumed: {POLLERS} pollers, {POLL_S} s each).")
     finally:
