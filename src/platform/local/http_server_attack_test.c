@@ -192,8 +192,8 @@ static void test_slow_reader(void **state) {
     memcpy(requests + i * 40, "GET /now?xxxxx HTTP/1.1\r\nHost: aaaaa\r\n\r\n", 40);
   (void)client_send(fd, requests, 40 * 100000); /* the kernel may have room for all of it */
   struct pollfd ended = {.fd = fd, .events = 0};
-  assert_int_equal(poll(&ended, 1, 60000),
-                   1); /* it has all of them to answer first, on a machine that may be busy */
+  /* It answers all that it has taken in first, on a machine that may be busy. */
+  assert_int_equal(poll(&ended, 1, 60000), 1);
   assert_true(ended.revents & (POLLERR | POLLHUP));
   free(requests);
   close(fd);
