@@ -47,11 +47,11 @@ mutation:
 bench: release
 	@bench/run
 
-# Start, CPU and memory of Lambda's bootstrap, beside a bare static program.
 # What a million orders cost on AWS, metered on emulators.
 bill-aws:
 	@script/bill-aws
 
+# Start, CPU and memory of Lambda's bootstrap, beside a bare static program.
 bench-aws:
 	@bench/aws
 

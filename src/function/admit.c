@@ -1,7 +1,5 @@
 #include "function/admit.h"
 
-#include "base/digest.h"
-#include "base/encode.h"
 #include "order/content.h"
 #include "wire/id.h"
 

@@ -5,7 +5,7 @@
 #include "platform/aws/store_dynamodb.h"
 #include "wire/json_write.h"
 
-enum { ITEM_DIGEST_CHARACTERS = 22, CREATED_DIGITS = 13, SORT_ID_CHARACTERS = 16 };
+enum { CREATED_DIGITS = 13, SORT_ID_CHARACTERS = 16 };
 
 struct store_dynamodb {
   struct store port;

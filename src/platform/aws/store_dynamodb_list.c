@@ -2,10 +2,9 @@
  * newest first; the orders themselves are loaded and filtered afterwards. */
 #include <stdlib.h>
 
-#include "base/time.h"
 #include "platform/aws/store_dynamodb_internal.h"
 
-enum { ROUNDS_MAX = 10, TEXT_MONTH_CHARACTERS = 7 };
+enum { ROUNDS_MAX = 10 };
 
 static const int64_t CREATED_MAX_MS = INT64_C(9999999999999);
 

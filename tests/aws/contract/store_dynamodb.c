@@ -167,6 +167,70 @@ static void destroy(void *self) {
 
 static void wait_for_nothing(void *self) { (void)self; }
 
+/* --- claims whose order was never made: what a crash between the two leaves ------------------------- */
+
+static void leave_claim(struct world *world, const char *claim, struct bytes holder) {
+  const struct dynamodb_world *dynamodb = world->self;
+  must(dynamodb, "PutItem",
+       arena_printf(
+           &world->arena,
+           "{\"TableName\":\"%s\",\"Item\":{\"k\":{\"S\":\"%s\"},\"r\":{\"S\":\"h\"},\"i\":{\"S\":\"%.*s\"},"
+           "\"a\":{\"N\":\"1\"}}}",
+           dynamodb->table, claim, BYTES_PRINTF(holder))
+           .data);
+}
+
+static void a_dead_claim_is_taken_over_and_its_order_barred(void **state) {
+  struct world *world = *state;
+  struct new_order dead = {.number = 1, .claims = {"pay 1"}}, alive = {.number = 2, .claims = {"pay 1"}};
+  leave_claim(world, "pay 1", order_id_of(world, 1));
+  assert_int_equal(commit_one(world, decision_create(world, &alive), &alive).status, COMMIT_DONE);
+  /* One that had its claim and was about to write its order, as the store does the first time: it must not. */
+  const struct dynamodb_world *dynamodb = world->self;
+  struct aws_answer straggler =
+      aws_call_one(dynamodb->client, AWS_DYNAMODB, "PutItem",
+                   arena_printf(&world->arena,
+                                "{\"TableName\":\"%s\",\"Item\":{\"k\":{\"S\":\"%.*s\"},\"r\":{\"S\":\"o\"}},"
+                                "\"ConditionExpression\":\"attribute_not_exists(k)\"}",
+                                dynamodb->table, BYTES_PRINTF(order_id_of(world, 1))),
+                   &world->arena);
+  assert_bytes_equal(straggler.error, BYTES("ConditionalCheckFailedException"));
+  /* The one that was taken for dead comes after all: it meets the bar, and then the claim that is not its own.
+   */
+  struct store_result result = commit_one(world, decision_create(world, &dead), &dead);
+  assert_int_equal(result.status, COMMIT_CLAIM_TAKEN);
+  assert_bytes_equal(bytes_from(result.holder_id, ORDER_ID_CHARACTERS), order_id_of(world, 2));
+  assert_null(load(world, order_id_of(world, 1)));
+}
+
+static void a_barred_order_is_made_with_claims_of_its_own(void **state) {
+  struct world *world = *state;
+  struct new_order alive = {.number = 2, .claims = {"pay 1"}}, again = {.number = 1, .claims = {"pay 2"}};
+  leave_claim(world, "pay 1", order_id_of(world, 1));
+  assert_int_equal(commit_one(world, decision_create(world, &alive), &alive).status, COMMIT_DONE);
+  assert_int_equal(commit_one(world, decision_create(world, &again), &again).status, COMMIT_DONE);
+  assert_non_null(load(world, order_id_of(world, 1)));
+}
+
+static int set_up(void **state) {
+  struct world *world = calloc(1, sizeof *world);
+  static const struct store_under_test under = {.name = "claims", .store = store};
+  if (!world) return -1;
+  arena_init(&world->arena);
+  world->under = &under;
+  world->self = make();
+  *state = world;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  struct world *world = *state;
+  destroy(world->self);
+  arena_release(&world->arena);
+  free(world);
+  return 0;
+}
+
 int main(void) {
   const struct store_under_test under = {.name = "store_dynamodb",
                                          .make = make,
@@ -176,5 +240,8 @@ int main(void) {
                                          .crash = reopen,
                                          .destroy = destroy,
                                          .wait = wait_for_nothing};
-  return contract_run(&under);
+  const struct CMUnitTest claims[] = {
+      cmocka_unit_test_setup_teardown(a_dead_claim_is_taken_over_and_its_order_barred, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_barred_order_is_made_with_claims_of_its_own, set_up, tear_down)};
+  return contract_run(&under) + cmocka_run_group_tests(claims, NULL, NULL);
 }
