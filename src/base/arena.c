@@ -58,17 +58,26 @@ static void add_block(struct arena *arena, size_t at_least_bytes) {
   arena->left_bytes = size;
 }
 
-void *arena_allocate(struct arena *arena, size_t size_bytes) {
+/* What an allocation takes up. */
+static size_t rounded_up(size_t size_bytes) {
   size_t alignment = alignof(max_align_t);
   if (size_bytes > SIZE_MAX / 4) panic("allocation too large");
   size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
-  if (rounded == 0) rounded = alignment;
+  return rounded ? rounded : alignment;
+}
+
+void *arena_allocate_unset(struct arena *arena, size_t size_bytes) {
+  size_t rounded = rounded_up(size_bytes);
   if (rounded > arena->left_bytes) add_block(arena, rounded);
   char *memory = arena->next;
   arena->next += rounded;
   arena->left_bytes -= rounded;
   arena->total_bytes += rounded;
-  return memset(memory, 0, rounded);
+  return memory;
+}
+
+void *arena_allocate(struct arena *arena, size_t size_bytes) {
+  return memset(arena_allocate_unset(arena, size_bytes), 0, size_bytes);
 }
 
 void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_bytes) {
@@ -78,8 +87,9 @@ void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_b
 }
 
 char *arena_string(struct arena *arena, struct bytes view) {
-  char *copy = arena_allocate(arena, view.size + 1);
+  char *copy = arena_allocate_unset(arena, view.size + 1);
   if (view.size) memcpy(copy, view.data, view.size);
+  copy[view.size] = '\0';
   return copy;
 }
 
@@ -87,16 +97,17 @@ struct bytes arena_copy(struct arena *arena, struct bytes view) {
   return (struct bytes){arena_string(arena, view), view.size};
 }
 
+/* Written where the next allocation will be, and once more only where it did not fit there. */
 struct bytes arena_printf(struct arena *arena, const char *format, ...) {
-  va_list values;
+  va_list values, again;
   va_start(values, format);
-  va_list again;
   va_copy(again, values);
-  int size = vsnprintf(NULL, 0, format, values);
+  int size = vsnprintf(arena->next, arena->left_bytes, format, values);
   va_end(values);
   if (size < 0) panic("bad format");
-  char *text = arena_allocate(arena, (size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, again);
+  bool fitted = (size_t)size < arena->left_bytes && rounded_up((size_t)size + 1) <= arena->left_bytes;
+  char *text = arena_allocate_unset(arena, (size_t)size + 1);
+  if (!fitted) vsnprintf(text, (size_t)size + 1, format, again);
   va_end(again);
   return (struct bytes){text, (size_t)size};
 }

@@ -19,7 +19,7 @@ char *text_reserve(struct text *text, size_t size_bytes) {
   size_t capacity = text->capacity ? text->capacity * 2 : 256;
   if (wanted < size_bytes || capacity < text->capacity) panic("text too large");
   if (capacity < wanted) capacity = wanted;
-  char *grown = text->arena ? arena_allocate(text->arena, capacity) : realloc(text->data, capacity);
+  char *grown = text->arena ? arena_allocate_unset(text->arena, capacity) : realloc(text->data, capacity);
   if (!grown) panic("out of memory");
   if (text->arena && text->size) memcpy(grown, text->data, text->size);
   text->data = grown;
@@ -57,11 +57,14 @@ void text_printf(struct text *text, const char *format, ...) {
   va_start(values, format);
   va_list again;
   va_copy(again, values);
-  int size = vsnprintf(NULL, 0, format, values);
+  size_t room = text->capacity - text->size;
+  int size = vsnprintf(room ? text->data + text->size : NULL, room, format, values);
   va_end(values);
   if (size < 0) panic("bad format");
-  char *at = text_reserve(text, (size_t)size + 1);
-  vsnprintf(at, (size_t)size + 1, format, again);
+  if ((size_t)size >= room) {
+    char *at = text_reserve(text, (size_t)size + 1);
+    vsnprintf(at, (size_t)size + 1, format, again);
+  }
   va_end(again);
   text->size += (size_t)size;
 }

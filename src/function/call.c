@@ -82,7 +82,8 @@ void call_begin(const struct function_context *context, const struct message *me
     arena_init(&ret_attempts[i].arena);
     changes[i] = change_for(&messages[i], expires ? COMMAND_KIND_EXPIRE : COMMAND_KIND_BEGIN);
     changes[i].command.attempts = messages[i].attempts + 1;
-    if (context->rules.attempts_unstored && !expires) changes[i].how = STORE_LOAD_RECENT;
+    changes[i].how = expires ? STORE_LOAD_STATE : STORE_LOAD_TEXT;
+    if (context->rules.attempts_unstored && !expires) changes[i].how |= STORE_LOAD_RECENT;
     changes[i].command.reason = bytes_of(ret_attempts[i].message.note);
     all[i] = &changes[i];
   }

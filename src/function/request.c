@@ -1,72 +1,71 @@
 #include "function/request.h"
 
+#include "base/panic.h"
+#include "order/content_parts.h"
 #include "order/step.h"
 #include "wire/id.h"
+#include "wire/json_members.h"
 #include "wire/json_write.h"
 #include "wire/trace.h"
 
-static void write_lines(struct json_writer *writer, const struct order_content *content) {
-  json_open_array(writer, "lines");
-  for (size_t i = 0; i < content->lines.count; i++) {
-    json_open_object(writer, NULL);
-    json_write_text(writer, "sku", content->lines.items[i].sku);
-    json_write_int64(writer, "quantity", content->lines.items[i].quantity);
-    json_write_int64(writer, "unit_price", content->lines.items[i].unit_price);
-    json_close_object(writer);
-  }
-  json_close_array(writer);
+enum { BODY_ROOM_BYTES = 512 }; /* for what stands beside the content */
+
+static void write_part(struct json_writer *writer, const char *name, struct bytes json) {
+  if (json.size > 0) json_write_raw(writer, name, json);
 }
 
-static void write_totals(struct json_writer *writer, const struct order_content *content) {
-  int64_t subtotal = 0;
-  if (order_subtotal(content, &subtotal)) json_write_int64(writer, "subtotal", subtotal);
-  json_write_int64(writer, "discount", content->discount);
-  json_write_text(writer, "coupon", content->coupon);
-  json_write_int64(writer, "shipping", content->shipping);
-  json_write_int64(writer, "tax", content->tax);
-  json_write_int64(writer, "total", content->total);
+/* What canonical JSON says of an amount; the total's rule gives the lines' sum. */
+static int64_t amount_of(struct bytes json) {
+  unsigned long long amount = 0;
+  return bytes_to_uint64(json, &amount) ? (int64_t)amount : 0;
+}
+
+static void write_totals(struct json_writer *writer, const struct order_content_parts *parts) {
+  int64_t subtotal = amount_of(parts->total) - amount_of(parts->tax) - amount_of(parts->shipping) +
+                     amount_of(parts->discount);
+  json_write_int64(writer, "subtotal", subtotal);
+  write_part(writer, "discount", parts->discount);
+  write_part(writer, "coupon", parts->coupon);
+  write_part(writer, "shipping", parts->shipping);
+  write_part(writer, "tax", parts->tax);
+  write_part(writer, "total", parts->total);
 }
 
 /* Accounting is told how it is paid, fulfilment where it goes, and nobody more than that. */
-static void write_accounting(struct json_writer *writer, const struct order_content *content) {
-  if (content->payment) {
+static void write_accounting(struct json_writer *writer, const struct order_content_parts *parts) {
+  struct json_members members;
+  struct bytes name, value;
+  json_members_init(&members, parts->payment);
+  while (json_members_next(&members, &name, &value)) {
+    if (!bytes_equal(name, BYTES("reference"))) continue;
     json_open_object(writer, "payment");
-    json_write_text(writer, "reference", content->payment->reference);
+    json_write_raw(writer, "reference", value);
     json_close_object(writer);
   }
-  if (content->purchase_order.size) json_write_text(writer, "purchase_order", content->purchase_order);
-  if (content->terms_days) json_write_int64(writer, "terms_days", content->terms_days);
-}
-
-static void write_ship_to(struct json_writer *writer, const struct order_address *to) {
-  json_open_object(writer, "ship_to");
-  json_write_text(writer, "name", to->name);
-  json_write_text(writer, "line1", to->line1);
-  json_write_text(writer, "line2", to->line2);
-  json_write_text(writer, "city", to->city);
-  json_write_text(writer, "region", to->region);
-  json_write_text(writer, "postcode", to->postcode);
-  json_write_text(writer, "country", to->country);
-  json_close_object(writer);
+  write_part(writer, "purchase_order", parts->purchase_order);
+  write_part(writer, "terms_days", parts->terms_days);
 }
 
 static struct bytes body_of(const struct order *order, enum order_command command, struct arena *arena) {
   const struct command_rule *rule = &command_rules[command];
   const struct order_slot *applied = &order->slots[step_rules[rule->step].command];
   enum service service = command_service(command);
+  struct order_content_parts parts;
   struct text text;
   struct json_writer writer;
+  ensure(order_content_split(order->content_json, &parts)); /* the store has looked at it */
   text_init(&text, arena);
+  text_reserve(&text, order->content_json.size + BODY_ROOM_BYTES);
   json_writer_init(&writer, &text);
   json_open_object(&writer, NULL);
   json_write_text(&writer, "id", order->id);
   json_write_text(&writer, "customer", order->customer);
-  json_write_string(&writer, "channel", order_channel_name(order->content.channel));
-  json_write_text(&writer, "currency", order->content.currency);
-  write_lines(&writer, &order->content);
-  write_totals(&writer, &order->content);
-  if (service == SERVICE_ACCOUNTING) write_accounting(&writer, &order->content);
-  if (service == SERVICE_FULFILMENT && order->content.ship_to) write_ship_to(&writer, order->content.ship_to);
+  write_part(&writer, "channel", parts.channel);
+  write_part(&writer, "currency", parts.currency);
+  write_part(&writer, "lines", parts.lines);
+  write_totals(&writer, &parts);
+  if (service == SERVICE_ACCOUNTING) write_accounting(&writer, &parts);
+  if (service == SERVICE_FULFILMENT) write_part(&writer, "ship_to", parts.ship_to);
   if (rule->is_undo) {
     json_write_text(&writer, "reference", applied->reference);
     json_write_text(&writer, "reason", order->reason);

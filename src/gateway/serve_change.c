@@ -39,7 +39,7 @@ static bool read_body(struct exchange *exchange, const struct bind_object *objec
     return false;
   }
   problem_errors_init(&errors, &exchange->arena);
-  bind_read(object, root, (struct bytes){NULL, 0}, &exchange->arena, ret_body, &errors);
+  bind_read(object, root, &exchange->arena, ret_body, &errors);
   if (reason_required && root->type == JSON_OBJECT && errors.count == 0 && ret_body->reason.size == 0)
     problem_errors_add(&errors, BYTES("/reason"), "is required");
   if (errors.count == 0) return true;

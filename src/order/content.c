@@ -175,7 +175,7 @@ static bool has_error_at(const struct problem_errors *errors, struct bytes point
 
 void order_content_read(const struct json *body, bool receipts_expected, struct arena *arena,
                         struct order_content *ret_content, struct problem_errors *errors) {
-  bind_read(&order_content_object, body, (struct bytes){NULL, 0}, arena, ret_content, errors);
+  bind_read(&order_content_object, body, arena, ret_content, errors);
   if (body->type != JSON_OBJECT) return;
   bool amounts_good = !has_error_at(errors, BYTES("/lines")) && !has_error_at(errors, BYTES("/discount")) &&
                       !has_error_at(errors, BYTES("/shipping")) && !has_error_at(errors, BYTES("/tax")) &&
@@ -208,6 +208,6 @@ bool order_content_read_stored(struct bytes json, struct arena *arena, struct or
   struct problem_errors errors;
   if (!json_parse(json, arena, &root, &detail)) return false;
   problem_errors_init(&errors, arena);
-  bind_read(&order_content_object, root, (struct bytes){NULL, 0}, arena, ret_content, &errors);
+  bind_read(&order_content_object, root, arena, ret_content, &errors);
   return errors.count == 0;
 }

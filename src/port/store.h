@@ -27,7 +27,9 @@ enum { STORE_CLAIMS_MAX = 2, STORE_PAGE_MAX = 200 };
 enum {
   STORE_LOAD_WHOLE = 0,
   STORE_LOAD_RECENT = 1, /* may be some moments old (a change decided on it meets CONFLICT) */
-  STORE_LOAD_STATE = 2   /* of the content only the channel and whether there is a payment are needed */
+  STORE_LOAD_STATE = 2,  /* of the content only the channel and whether there is a payment are needed */
+  STORE_LOAD_TEXT = 4,   /* as STATE, and content_json */
+  STORE_LOAD_COUNT = 8   /* of combinations; STATE and TEXT are not combined */
 };
 
 struct store_commit {

@@ -2,6 +2,13 @@
 
 #include "base/panic.h"
 
+/* Where a value stands, from the root on: made into a pointer only once something is wrong there. */
+struct place {
+  const struct place *parent; /* NULL: the root */
+  struct bytes name;          /* of the member; empty for an item of a list */
+  size_t index;
+};
+
 struct reading {
   struct arena *arena;
   struct problem_errors *errors;
@@ -12,66 +19,77 @@ static const void *at_const(const void *of, const struct bind_field *field) {
   return (const char *)of + field->offset_bytes;
 }
 
-/* Appends "/name" with "~" and "/" escaped (RFC 6901 section 3). */
-static struct bytes pointer_to(struct arena *arena, struct bytes base, struct bytes name) {
-  struct text pointer;
-  text_init(&pointer, arena);
-  text_append(&pointer, base);
-  text_append_char(&pointer, '/');
-  for (size_t i = 0; i < name.size; i++) {
-    if (name.data[i] == '~')
-      text_append(&pointer, BYTES("~0"));
-    else if (name.data[i] == '/')
-      text_append(&pointer, BYTES("~1"));
+/* "/name", with "~" and "/" escaped, or "/index", behind those of its parents (RFC 6901 section 3). */
+static void append_place(struct text *pointer, const struct place *place) {
+  if (!place) return;
+  append_place(pointer, place->parent);
+  text_append_char(pointer, '/');
+  if (!place->name.data) text_append_int64(pointer, (int64_t)place->index);
+  for (size_t i = 0; i < place->name.size; i++) {
+    if (place->name.data[i] == '~')
+      text_append(pointer, BYTES("~0"));
+    else if (place->name.data[i] == '/')
+      text_append(pointer, BYTES("~1"));
     else
-      text_append_char(&pointer, name.data[i]);
+      text_append_char(pointer, place->name.data[i]);
   }
+}
+
+static struct bytes pointer_to(const struct reading *reading, const struct place *place) {
+  struct text pointer;
+  text_init(&pointer, reading->arena);
+  append_place(&pointer, place);
   return text_view(&pointer);
 }
 
+#define WRONG(reading, place, ...) \
+  problem_errors_add((reading)->errors, pointer_to((reading), (place)), __VA_ARGS__)
+
+static void read_object(const struct reading *reading, const struct bind_object *object,
+                        const struct json *value, const struct place *place, void *ret_struct);
+
 static void read_text(const struct reading *reading, const struct bind_field *field, const struct json *value,
-                      struct bytes pointer, struct bytes *ret_text) {
+                      const struct place *place, struct bytes *ret_text) {
   size_t length = 0;
   if (value->type != JSON_STRING) {
-    problem_errors_add(reading->errors, pointer, "must be a string");
+    WRONG(reading, place, "must be a string");
     return;
   }
   if (!bytes_count_code_points(value->text, &length)) length = SIZE_MAX;
   if (bytes_have_control_characters(value->text))
-    problem_errors_add(reading->errors, pointer, "must not hold control characters");
+    WRONG(reading, place, "must not hold control characters");
   if (field->required && field->least > 0 && length == 0)
-    problem_errors_add(reading->errors, pointer, "must not be empty");
+    WRONG(reading, place, "must not be empty");
   else if ((int64_t)length < field->least && length > 0)
-    problem_errors_add(reading->errors, pointer, "must have at least %lld characters", (long long)field->least);
+    WRONG(reading, place, "must have at least %lld characters", (long long)field->least);
   else if (length > (size_t)field->most)
-    problem_errors_add(reading->errors, pointer, "must have at most %lld characters", (long long)field->most);
+    WRONG(reading, place, "must have at most %lld characters", (long long)field->most);
   *ret_text = value->text;
 }
 
 static void read_integer(const struct reading *reading, const struct bind_field *field,
-                         const struct json *value, struct bytes pointer, int64_t *ret_integer) {
+                         const struct json *value, const struct place *place, int64_t *ret_integer) {
   int64_t integer;
   if (value->type != JSON_NUMBER) {
-    problem_errors_add(reading->errors, pointer, "must be an integer");
+    WRONG(reading, place, "must be an integer");
     return;
   }
   if (!json_to_int64(value, &integer)) {
     bool fraction = false;
     for (size_t i = 0; i < value->text.size; i++)
       fraction |= value->text.data[i] == '.' || value->text.data[i] == 'e' || value->text.data[i] == 'E';
-    problem_errors_add(reading->errors, pointer,
-                       fraction ? "must be an integer, without fraction or exponent" : "is out of range");
+    WRONG(reading, place, fraction ? "must be an integer, without fraction or exponent" : "is out of range");
     return;
   }
   if (integer < field->least)
-    problem_errors_add(reading->errors, pointer, "must be at least %lld", (long long)field->least);
+    WRONG(reading, place, "must be at least %lld", (long long)field->least);
   else if (integer > field->most)
-    problem_errors_add(reading->errors, pointer, "must be at most %lld", (long long)field->most);
+    WRONG(reading, place, "must be at most %lld", (long long)field->most);
   *ret_integer = integer;
 }
 
 static void read_name(const struct reading *reading, const struct bind_field *field, const struct json *value,
-                      struct bytes pointer, int *ret_index) {
+                      const struct place *place, int *ret_index) {
   struct text known;
   text_init(&known, reading->arena);
   for (int i = 0; field->names[i]; i++) {
@@ -81,54 +99,56 @@ static void read_name(const struct reading *reading, const struct bind_field *fi
     }
     text_printf(&known, "%s\"%s\"", i ? ", " : "", field->names[i]);
   }
-  problem_errors_add(reading->errors, pointer, "must be one of %.*s", BYTES_PRINTF(text_view(&known)));
+  WRONG(reading, place, "must be one of %.*s", BYTES_PRINTF(text_view(&known)));
 }
 
 static void read_list(const struct reading *reading, const struct bind_field *field, const struct json *value,
-                      struct bytes pointer, struct bind_list *ret_list) {
+                      const struct place *place, struct bind_list *ret_list) {
   if (value->type != JSON_ARRAY) {
-    problem_errors_add(reading->errors, pointer, "must be an array");
+    WRONG(reading, place, "must be an array");
     return;
   }
   if ((int64_t)value->count < field->least)
-    problem_errors_add(reading->errors, pointer, "must have at least %lld items", (long long)field->least);
+    WRONG(reading, place, "must have at least %lld items", (long long)field->least);
   if ((int64_t)value->count > field->most) {
-    problem_errors_add(reading->errors, pointer, "must have at most %lld items", (long long)field->most);
+    WRONG(reading, place, "must have at most %lld items", (long long)field->most);
     return;
   }
   ret_list->items = arena_allocate_array(reading->arena, value->count, field->object->size_bytes);
   ret_list->count = value->count;
   size_t index = 0;
-  for (const struct json *item = value->first; item; item = item->next, index++)
-    bind_read(field->object, item, arena_printf(reading->arena, "%.*s/%zu", BYTES_PRINTF(pointer), index),
-              reading->arena, (char *)ret_list->items + index * field->object->size_bytes, reading->errors);
+  for (const struct json *item = value->first; item; item = item->next, index++) {
+    const struct place here = {.parent = place, .index = index};
+    read_object(reading, field->object, item, &here,
+                (char *)ret_list->items + index * field->object->size_bytes);
+  }
 }
 
 static void read_field(const struct reading *reading, const struct bind_field *field, const struct json *value,
-                       struct bytes pointer, void *ret_struct) {
+                       const struct place *place, void *ret_struct) {
   void *target = at(ret_struct, field);
   switch (field->type) {
     case BIND_TEXT:
-      read_text(reading, field, value, pointer, target);
+      read_text(reading, field, value, place, target);
       return;
     case BIND_INTEGER:
-      read_integer(reading, field, value, pointer, target);
+      read_integer(reading, field, value, place, target);
       return;
     case BIND_NAME:
-      read_name(reading, field, value, pointer, target);
+      read_name(reading, field, value, place, target);
       return;
     case BIND_BOOLEAN:
-      if (value->type != JSON_BOOLEAN) problem_errors_add(reading->errors, pointer, "must be true or false");
+      if (value->type != JSON_BOOLEAN) WRONG(reading, place, "must be true or false");
       *(bool *)target = value->boolean;
       return;
     case BIND_OBJECT: {
       void *object = arena_allocate(reading->arena, field->object->size_bytes);
-      bind_read(field->object, value, pointer, reading->arena, object, reading->errors);
+      read_object(reading, field->object, value, place, object);
       *(const void **)target = object;
       return;
     }
     case BIND_LIST:
-      read_list(reading, field, value, pointer, target);
+      read_list(reading, field, value, place, target);
       return;
     default:
       panic("unknown bind type");
@@ -141,35 +161,36 @@ static const struct bind_field *field_named(const struct bind_object *object, st
   return NULL;
 }
 
-void bind_read(const struct bind_object *object, const struct json *value, struct bytes pointer,
-               struct arena *arena, void *ret_struct, struct problem_errors *errors) {
-  const struct reading reading = {.arena = arena, .errors = errors};
+static void read_object(const struct reading *reading, const struct bind_object *object,
+                        const struct json *value, const struct place *place, void *ret_struct) {
   memset(ret_struct, 0, object->size_bytes);
   if (value->type != JSON_OBJECT) {
-    problem_errors_add(errors, pointer, "must be an object");
+    WRONG(reading, place, "must be an object");
     return;
   }
   uint64_t seen = 0;
   ensure(object->count <= 64);
   for (const struct json *member = value->first; member; member = member->next) {
     const struct bind_field *field = field_named(object, member->name);
-    /* The pointer is made only where it is needed: a good member has no use for it. */
-    bool leaf = field && field->type != BIND_OBJECT && field->type != BIND_LIST;
-    size_t before = errors->count;
+    const struct place here = {.parent = place, .name = member->name};
     if (!field) {
-      problem_errors_add(errors, pointer_to(arena, pointer, member->name), "is not a known member");
+      WRONG(reading, &here, "is not a known member");
       continue;
     }
     if (member->type == JSON_NULL && !field->required) continue;
     seen |= UINT64_C(1) << (field - object->fields);
-    read_field(&reading, field, member,
-               leaf ? (struct bytes){NULL, 0} : pointer_to(arena, pointer, member->name), ret_struct);
-    if (!leaf || errors->count == before) continue;
-    problem_errors_repoint(errors, before, pointer_to(arena, pointer, member->name));
+    read_field(reading, field, member, &here, ret_struct);
   }
-  for (size_t i = 0; i < object->count; i++)
-    if (object->fields[i].required && !(seen >> i & 1))
-      problem_errors_add(errors, pointer_to(arena, pointer, bytes_of(object->fields[i].name)), "is required");
+  for (size_t i = 0; i < object->count; i++) {
+    const struct place here = {.parent = place, .name = bytes_of(object->fields[i].name)};
+    if (object->fields[i].required && !(seen >> i & 1)) WRONG(reading, &here, "is required");
+  }
+}
+
+void bind_read(const struct bind_object *object, const struct json *value, struct arena *arena, void *ret_struct,
+               struct problem_errors *errors) {
+  const struct reading reading = {.arena = arena, .errors = errors};
+  read_object(&reading, object, value, NULL, ret_struct);
 }
 
 static void write_list(const struct bind_field *field, const struct bind_list *list,

@@ -63,12 +63,6 @@ void problem_errors_add(struct problem_errors *errors, struct bytes pointer, con
   errors->last = error;
 }
 
-void problem_errors_repoint(struct problem_errors *errors, size_t from, struct bytes pointer) {
-  size_t index = 0;
-  for (struct problem_error *error = errors->first; error; error = error->next, index++)
-    if (index >= from) error->pointer = pointer;
-}
-
 static void write_errors(struct json_writer *writer, const struct problem_errors *errors) {
   json_open_array(writer, "errors");
   for (const struct problem_error *error = errors->first; error; error = error->next) {

@@ -53,10 +53,6 @@ void problem_errors_init(struct problem_errors *errors, struct arena *arena);
 void problem_errors_add(struct problem_errors *errors, struct bytes pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Gives the errors added after the first `from` this pointer: for a reader that makes the pointer
- * only once something is wrong. */
-void problem_errors_repoint(struct problem_errors *errors, size_t from, struct bytes pointer);
-
 const char *problem_code(enum problem problem); /* "not-found" */
 const char *problem_title(enum problem problem);
 int problem_status(enum problem problem);

@@ -5,6 +5,7 @@
 #include "fake/testing.h"
 #include "order/codec.h"
 #include "order/content.h"
+#include "order/content_parts.h"
 #include "order/step.h"
 
 struct fake_row *fake_store_row(struct fake_store *store, struct bytes id) {
@@ -119,7 +120,6 @@ static void commit_all(struct store *port, const struct store_commit *commits, s
 
 static void load_all(struct store *port, const struct bytes *ids, size_t count, unsigned how,
                      struct arena *arena, struct store_loaded *ret_loaded) {
-  (void)how;
   struct fake_store *store = (struct fake_store *)port;
   store->load_calls++;
   store->ids_loaded += count;
@@ -129,6 +129,10 @@ static void load_all(struct store *port, const struct bytes *ids, size_t count, 
     if (!row || store->fails_loads) continue;
     ret_loaded[i] = (struct store_loaded){.status = LOAD_FOUND, .order = ARENA_NEW(arena, struct order)};
     *ret_loaded[i].order = row->order;
+    /* What was not asked for is not there. */
+    if (how & (STORE_LOAD_STATE | STORE_LOAD_TEXT))
+      assert_true(order_content_read_outline(row->order.content_json, &ret_loaded[i].order->content));
+    if (how & STORE_LOAD_STATE) ret_loaded[i].order->content_json = (struct bytes){NULL, 0};
   }
 }
 

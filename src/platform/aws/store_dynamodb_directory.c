@@ -245,7 +245,7 @@ bool store_dynamodb_read_image(const struct json *attributes, struct arena *aren
     return false;
   }
   if (!item_is_order(attributes)) return true;
-  if (!item_read_order(attributes, false, arena, &order)) {
+  if (!item_read_order(attributes, STORE_LOAD_STATE, arena, &order)) {
     *ret_detail = BYTES("the order's state cannot be read");
     return false;
   }

@@ -61,8 +61,9 @@ void item_write_events(struct json_writer *json, const char *name, const struct 
                        struct arena *arena);
 struct bytes item_outbox(const struct decision *decision, struct arena *arena);
 
-/* The order of an item; its content only where it is inline. False where it is damaged. */
-MUST_USE bool item_read_order(const struct json *item, bool with_content, struct arena *arena,
+/* The order of an item, as much of it as `how` (port/store.h) asks for; its content only where it is inline.
+ * False where it is damaged. */
+MUST_USE bool item_read_order(const struct json *item, unsigned how, struct arena *arena,
                               struct order *ret_order);
 MUST_USE bool item_read_events(const struct json *item, struct arena *arena, struct order_event **ret_events,
                                size_t *ret_count);

@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "order/content.h"
+#include "order/content_parts.h"
 #include "order/step.h"
 #include "platform/aws/store_dynamodb_internal.h"
 
@@ -287,7 +288,7 @@ int64_t item_created_ms(const struct json *item) {
              : -1;
 }
 
-bool item_read_order(const struct json *item, bool with_content, struct arena *arena, struct order *ret_order) {
+bool item_read_order(const struct json *item, unsigned how, struct arena *arena, struct order *ret_order) {
   static const struct order_payment some_payment;
   bool paid = false;
   *ret_order = (struct order){.id = item_text(item, "k"),
@@ -300,8 +301,9 @@ bool item_read_order(const struct json *item, bool with_content, struct arena *a
     return false;
   if (paid) ret_order->content.payment = &some_payment;
   struct bytes content = item_text(item, "b");
-  if (!with_content || content.size == 0) return true;
+  if (how & STORE_LOAD_STATE || content.size == 0) return true;
   ret_order->content_json = content;
+  if (how & STORE_LOAD_TEXT) return order_content_is_stored_form(content);
   return order_content_read_stored(content, arena, &ret_order->content);
 }
 

@@ -79,7 +79,7 @@ static void test_what_is_written_is_read(void **state) {
   struct order_event *events;
   size_t count;
   assert_true(item_is_order(item));
-  assert_true(item_read_order(item, true, &w->arena, &again));
+  assert_true(item_read_order(item, STORE_LOAD_WHOLE, &w->arena, &again));
   assert_views_equal(again.id, order->id);
   assert_views_equal(again.customer, order->customer);
   assert_views_equal(again.content_json, order->content_json);
@@ -138,7 +138,7 @@ static void test_damaged_items_are_told(void **state) {
     struct json *item = item_of(w, &commit);
     struct order order;
     ((struct json *)json_member(item, "s"))->first->text = bytes_of(states[i]);
-    assert_false(item_read_order(item, true, &w->arena, &order));
+    assert_false(item_read_order(item, STORE_LOAD_WHOLE, &w->arena, &order));
   }
   struct store_dynamodb_image image;
   struct bytes detail;

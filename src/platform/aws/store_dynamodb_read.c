@@ -1,5 +1,6 @@
 /* Reads by key, and the attention list. */
 #include "order/content.h"
+#include "order/content_parts.h"
 #include "platform/aws/store_dynamodb_internal.h"
 
 enum { BATCH_MAX = 100, ROUNDS_MAX = 40, PAUSE_MS = 100 };
@@ -80,19 +81,19 @@ bool get_items(struct store_dynamodb *store, const struct bytes *k, const struct
   return true;
 }
 
-static void read_one(const struct json *item, bool with_content, struct arena *arena,
+static void read_one(const struct json *item, unsigned how, struct arena *arena,
                      struct store_loaded *ret_loaded) {
   *ret_loaded = (struct store_loaded){.status = LOAD_MISSING};
   if (!item || !item_is_order(item)) return;
   struct order *order = ARENA_NEW(arena, struct order);
-  bool good = item_read_order(item, with_content, arena, order);
+  bool good = item_read_order(item, how, arena, order);
   *ret_loaded = (struct store_loaded){.status = good ? LOAD_FOUND : LOAD_FAILED, .order = good ? order : NULL};
 }
 
 /* Contents that are items of their own. They never change, so they need no consistent read; but one that was
  * written a moment ago may not be there yet in an eventual one. */
 static void load_contents(struct store_dynamodb *store, const struct json *const *items, size_t count,
-                          struct arena *arena, struct store_loaded *loaded) {
+                          unsigned how, struct arena *arena, struct store_loaded *loaded) {
   struct bytes *k = ARENA_ARRAY(arena, count, struct bytes), *r = ARENA_ARRAY(arena, count, struct bytes);
   size_t *places = ARENA_ARRAY(arena, count, size_t), asked = 0;
   const struct json **contents = ARENA_ARRAY(arena, count, const struct json *);
@@ -107,8 +108,11 @@ static void load_contents(struct store_dynamodb *store, const struct json *const
   for (size_t i = 0; i < asked; i++) {
     struct store_loaded *one = &loaded[places[i]];
     one->order->content_json = good ? item_text(contents[i], "b") : (struct bytes){NULL, 0};
-    if (!good || !order_content_read_stored(one->order->content_json, arena, &one->order->content))
-      *one = (struct store_loaded){.status = LOAD_FAILED};
+    if (good)
+      good = how & STORE_LOAD_TEXT
+                 ? order_content_is_stored_form(one->order->content_json)
+                 : order_content_read_stored(one->order->content_json, arena, &one->order->content);
+    if (!good) *one = (struct store_loaded){.status = LOAD_FAILED};
   }
 }
 
@@ -122,8 +126,8 @@ void dynamodb_load(struct store *port, const struct bytes *ids, size_t count, un
     ret_loaded[i] = (struct store_loaded){.status = LOAD_FAILED};
   }
   if (!get_items(store, ids, r, count, !(how & STORE_LOAD_RECENT), arena, items)) return;
-  for (size_t i = 0; i < count; i++) read_one(items[i], !(how & STORE_LOAD_STATE), arena, &ret_loaded[i]);
-  if (!(how & STORE_LOAD_STATE)) load_contents(store, items, count, arena, ret_loaded);
+  for (size_t i = 0; i < count; i++) read_one(items[i], how, arena, &ret_loaded[i]);
+  if (!(how & STORE_LOAD_STATE)) load_contents(store, items, count, how, arena, ret_loaded);
 }
 
 bool dynamodb_events(struct store *port, struct bytes id, struct arena *arena, struct order_event **ret_events,

@@ -224,8 +224,9 @@ enum order_column {
   COLUMN_STATE,
   COLUMN_CONTENT
 };
-/* The order of the current row; false where it cannot be decoded. */
-MUST_USE bool reader_order(struct reader *reader, sqlite3_stmt *row, struct arena *arena,
+/* The order of the current row, as much of it as `how` (port/store.h) asks for; false where it cannot be
+ * decoded. */
+MUST_USE bool reader_order(struct reader *reader, sqlite3_stmt *row, unsigned how, struct arena *arena,
                            struct order *ret_order);
 
 void reader_load(struct store *store, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,

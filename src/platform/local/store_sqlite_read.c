@@ -4,6 +4,7 @@
 #include "base/panic.h"
 #include "order/codec.h"
 #include "order/content.h"
+#include "order/content_parts.h"
 #include "platform/local/store_sqlite_internal.h"
 
 #define KEYSET "created_ms >= ?1 AND (created_ms, id) < (?2, ?3) ORDER BY created_ms DESC, id DESC LIMIT ?4"
@@ -98,7 +99,8 @@ static bool read_content(struct reader *reader, int64_t seq, struct arena *arena
   return found;
 }
 
-bool reader_order(struct reader *reader, sqlite3_stmt *row, struct arena *arena, struct order *ret_order) {
+bool reader_order(struct reader *reader, sqlite3_stmt *row, unsigned how, struct arena *arena,
+                  struct order *ret_order) {
   struct order order = {0};
   uint8_t id[ORDER_ID_BLOB_BYTES];
   if (!column_id(row, COLUMN_ID, id)) return false;
@@ -113,14 +115,16 @@ bool reader_order(struct reader *reader, sqlite3_stmt *row, struct arena *arena,
     order.content_json = arena_copy(arena, column_bytes(row, COLUMN_CONTENT));
   else if (!read_content(reader, sqlite3_column_int64(row, COLUMN_SEQ), arena, &order.content_json))
     return false;
+  bool whole = !(how & (STORE_LOAD_STATE | STORE_LOAD_TEXT));
   if (!order_state_read(column_bytes(row, COLUMN_STATE), arena, &order) ||
-      !order_content_read_stored(order.content_json, arena, &order.content))
+      !(whole ? order_content_read_stored(order.content_json, arena, &order.content)
+              : order_content_read_outline(order.content_json, &order.content)))
     return false;
   *ret_order = order;
   return true;
 }
 
-static void load_one(struct reader *reader, struct bytes id, struct arena *arena,
+static void load_one(struct reader *reader, struct bytes id, unsigned how, struct arena *arena,
                      struct store_loaded *ret_loaded) {
   uint8_t blob[ORDER_ID_BLOB_BYTES];
   *ret_loaded = (struct store_loaded){.status = LOAD_MISSING};
@@ -130,7 +134,7 @@ static void load_one(struct reader *reader, struct bytes id, struct arena *arena
   int code = sqlite3_step(read);
   if (code == SQLITE_ROW) {
     struct order *order = ARENA_NEW(arena, struct order);
-    bool good = reader_order(reader, read, arena, order);
+    bool good = reader_order(reader, read, how, arena, order);
     *ret_loaded =
         (struct store_loaded){.status = good ? LOAD_FOUND : LOAD_FAILED, .order = good ? order : NULL};
   } else if (code != SQLITE_DONE) {
@@ -141,12 +145,11 @@ static void load_one(struct reader *reader, struct bytes id, struct arena *arena
 
 void reader_load(struct store *port, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,
                  struct store_loaded *ret_loaded) {
-  (void)how; /* whole and newest: reads are cheap here */
   struct store_sqlite *store = (struct store_sqlite *)port;
   struct reader *reader = reader_take(store);
   for (size_t i = 0; i < count; i++) {
     ret_loaded[i] = (struct store_loaded){.status = LOAD_FAILED};
-    if (reader) load_one(reader, ids[i], arena, &ret_loaded[i]);
+    if (reader) load_one(reader, ids[i], how, arena, &ret_loaded[i]);
   }
   if (reader) reader_give_back(store, reader);
 }

@@ -1,0 +1,60 @@
+#include "order/content_parts.h"
+
+#include "wire/json_members.h"
+
+static const struct part {
+  const char *name;
+  size_t offset_bytes;
+  bool required;
+} parts[] = {
+    {"channel", offsetof(struct order_content_parts, channel), true},
+    {"currency", offsetof(struct order_content_parts, currency), true},
+    {"lines", offsetof(struct order_content_parts, lines), true},
+    {"discount", offsetof(struct order_content_parts, discount), true},
+    {"coupon", offsetof(struct order_content_parts, coupon), true},
+    {"shipping", offsetof(struct order_content_parts, shipping), true},
+    {"tax", offsetof(struct order_content_parts, tax), true},
+    {"total", offsetof(struct order_content_parts, total), true},
+    {"payment", offsetof(struct order_content_parts, payment), false},
+    {"purchase_order", offsetof(struct order_content_parts, purchase_order), false},
+    {"terms_days", offsetof(struct order_content_parts, terms_days), false},
+    {"ship_to", offsetof(struct order_content_parts, ship_to), true},
+};
+
+/* They come in the table's order. */
+bool order_content_split(struct bytes json, struct order_content_parts *ret_parts) {
+  struct order_content_parts found = {0};
+  struct json_members members;
+  struct bytes name, value;
+  size_t part = 0;
+  json_members_init(&members, json);
+  while (json_members_next(&members, &name, &value)) {
+    while (part < COUNT_OF(parts) && !bytes_equal_string(name, parts[part].name))
+      if (parts[part++].required) return false;
+    if (part == COUNT_OF(parts)) return false;
+    memcpy((char *)&found + parts[part++].offset_bytes, &value, sizeof value);
+  }
+  while (part < COUNT_OF(parts))
+    if (parts[part++].required) return false;
+  if (members.malformed) return false;
+  *ret_parts = found;
+  return true;
+}
+
+bool order_content_is_stored_form(struct bytes json) {
+  struct order_content_parts split;
+  return order_content_split(json, &split);
+}
+
+bool order_content_read_outline(struct bytes json, struct order_content *ret_content) {
+  static const struct order_payment some_payment;
+  struct order_content_parts split;
+  if (!order_content_split(json, &split)) return false;
+  for (int channel = 0; channel < CHANNEL_COUNT; channel++) {
+    if (!bytes_equal_string(json_members_string(split.channel), order_channel_name(channel))) continue;
+    *ret_content = (struct order_content){.channel = channel,
+                                          .payment = split.payment.size > 0 ? &some_payment : NULL};
+    return true;
+  }
+  return false;
+}
