@@ -86,6 +86,15 @@ static void test_copies(void **state) {
   assert_memory_equal(copy.data, "a\0b\0", 4);
   assert_string_equal(arena_string(&arena, (struct bytes){NULL, 0}), "");
   assert_text(arena_printf(&arena, "%d-%s", 7, "x"), "7-x");
+  /* Of every size, so that some fit the block's rest to the byte, and some only just do not. */
+  for (int size = 0; size < 3000; size++) {
+    struct bytes text = arena_printf(&arena, "%0*d|", size, 1);
+    assert_int_equal(text.size, size < 1 ? 2 : size + 1);
+    assert_int_equal(text.data[text.size - 1], '|');
+    assert_int_equal(text.data[text.size], 0);
+    memset(arena_allocate_unset(&arena, 16), 'z', 16);
+    assert_int_equal(text.data[text.size - 1], '|');
+  }
   arena_release(&arena);
 }
 

@@ -35,11 +35,6 @@ void text_append(struct text *text, struct bytes part) {
 
 void text_append_string(struct text *text, const char *part) { text_append(text, bytes_of(part)); }
 
-void text_append_char(struct text *text, char c) {
-  *text_reserve(text, 1) = c;
-  text->size++;
-}
-
 void text_append_int64(struct text *text, int64_t value) {
   char digits[20];
   size_t at = sizeof digits;

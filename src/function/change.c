@@ -39,8 +39,7 @@ static void load_and_decide(const struct function_context *context, struct chang
                             struct arena *arena) {
   struct change *again[CHANGE_BATCH_MAX];
   size_t again_count = 0;
-  for (unsigned how = STORE_LOAD_WHOLE; how < STORE_LOAD_COUNT; how++)
-    load(context, open, count, how, arena);
+  for (unsigned how = STORE_LOAD_WHOLE; how < STORE_LOAD_COUNT; how++) load(context, open, count, how, arena);
   int64_t now_ms = clock_now_ms(context->clock);
   for (size_t i = 0; i < count; i++) {
     struct change *change = open[i];

@@ -21,8 +21,8 @@ static int64_t amount_of(struct bytes json) {
 }
 
 static void write_totals(struct json_writer *writer, const struct order_content_parts *parts) {
-  int64_t subtotal = amount_of(parts->total) - amount_of(parts->tax) - amount_of(parts->shipping) +
-                     amount_of(parts->discount);
+  int64_t subtotal =
+      amount_of(parts->total) - amount_of(parts->tax) - amount_of(parts->shipping) + amount_of(parts->discount);
   json_write_int64(writer, "subtotal", subtotal);
   write_part(writer, "discount", parts->discount);
   write_part(writer, "coupon", parts->coupon);

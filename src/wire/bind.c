@@ -56,8 +56,7 @@ static void read_text(const struct reading *reading, const struct bind_field *fi
     return;
   }
   if (!bytes_count_code_points(value->text, &length)) length = SIZE_MAX;
-  if (bytes_have_control_characters(value->text))
-    WRONG(reading, place, "must not hold control characters");
+  if (bytes_have_control_characters(value->text)) WRONG(reading, place, "must not hold control characters");
   if (field->required && field->least > 0 && length == 0)
     WRONG(reading, place, "must not be empty");
   else if ((int64_t)length < field->least && length > 0)
@@ -187,8 +186,8 @@ static void read_object(const struct reading *reading, const struct bind_object 
   }
 }
 
-void bind_read(const struct bind_object *object, const struct json *value, struct arena *arena, void *ret_struct,
-               struct problem_errors *errors) {
+void bind_read(const struct bind_object *object, const struct json *value, struct arena *arena,
+               void *ret_struct, struct problem_errors *errors) {
   const struct reading reading = {.arena = arena, .errors = errors};
   read_object(&reading, object, value, NULL, ret_struct);
 }

@@ -44,8 +44,8 @@ struct bind_object {
 /* Fills `ret_struct` (zeroed first) from `value`. `errors` gets an entry for each thing wrong; the
  * struct is of use only where none was added. `null` is absent for an optional member; an unknown
  * member is refused by name. */
-void bind_read(const struct bind_object *object, const struct json *value, struct arena *arena, void *ret_struct,
-               struct problem_errors *errors);
+void bind_read(const struct bind_object *object, const struct json *value, struct arena *arena,
+               void *ret_struct, struct problem_errors *errors);
 
 /* Writes the members of the struct into the object that is open in `writer`. */
 void bind_write_members(const struct bind_object *object, const void *of, struct json_writer *writer);

@@ -40,7 +40,18 @@ static size_t end_of_value(struct bytes text, size_t at) {
   return end > at ? end : text.size + 1;
 }
 
+static size_t find_text(struct bytes text, size_t from, struct bytes what) {
+  const char *found =
+      from < text.size ? memmem(text.data + from, text.size - from, what.data, what.size) : NULL;
+  return found ? (size_t)(found - text.data) : text.size + 1;
+}
+
 bool json_members_next(struct json_members *members, struct bytes *ret_name, struct bytes *ret_value) {
+  return json_members_next_before(members, (struct bytes){NULL, 0}, ret_name, ret_value);
+}
+
+bool json_members_next_before(struct json_members *members, struct bytes following, struct bytes *ret_name,
+                              struct bytes *ret_value) {
   struct bytes text = members->text;
   size_t name = members->at;
   if (members->malformed || name == text.size || (name == 1 && text.data[1] == '}')) return false;
@@ -48,7 +59,8 @@ bool json_members_next(struct json_members *members, struct bytes *ret_name, str
   if (text.data[name] != '"') return false;
   size_t name_end = end_of_string(text, name);
   if (name_end >= text.size || text.data[name_end] != ':') return false;
-  size_t value_end = end_of_value(text, name_end + 1);
+  size_t value_end =
+      following.size > 0 ? find_text(text, name_end + 1, following) : end_of_value(text, name_end + 1);
   if (value_end >= text.size) return false;
   bool last = text.data[value_end] == '}' && value_end + 1 == text.size;
   if (!last && text.data[value_end] != ',') return false;

@@ -18,6 +18,12 @@ void json_members_init(struct json_members *members, struct bytes object);
  * behind the last one, and where the text turned out to be malformed. Never reads beyond the text. */
 bool json_members_next(struct json_members *members, struct bytes *ret_name, struct bytes *ret_value);
 
+/* The same where it is known what stands behind the member: `following`, such as `,"total":`, with no other
+ * member of that name before it. The value is not looked into then, however long it is. Such a text cannot
+ * stand within a string: there a quote has a backslash before it, and behind the one that ends it no name. */
+bool json_members_next_before(struct json_members *members, struct bytes following, struct bytes *ret_name,
+                              struct bytes *ret_value);
+
 /* A string's text between its quotes, escapes as they are; the empty view where the value is no string. */
 struct bytes json_members_string(struct bytes value);
 

@@ -6,12 +6,10 @@ void json_writer_init(struct json_writer *writer, struct text *text) {
   *writer = (struct json_writer){.text = text};
 }
 
-static void append_quoted(struct text *text, struct bytes value) {
+/* Writes the value's bytes from `from` on, with what must be escaped; gives the place behind them. */
+static char *write_escaped(char *at, struct bytes value, size_t from) {
   static const char digits[] = "0123456789abcdef";
-  char *at = text_reserve(text, value.size * 6 + 2);
-  char *start = at;
-  *at++ = '"';
-  for (size_t i = 0; i < value.size; i++) {
+  for (size_t i = from; i < value.size; i++) {
     unsigned char c = (unsigned char)value.data[i];
     if (c >= 0x20 && c != '"' && c != '\\') {
       *at++ = (char)c;
@@ -28,6 +26,19 @@ static void append_quoted(struct text *text, struct bytes value) {
       at += 6;
     }
   }
+  return at;
+}
+
+/* Most texts have nothing to escape, and are copied as they are. */
+static void append_quoted(struct text *text, struct bytes value) {
+  size_t plain = 0;
+  while (plain < value.size && (unsigned char)value.data[plain] >= 0x20 && value.data[plain] != '"' &&
+         value.data[plain] != '\\')
+    plain++;
+  char *start = text_reserve(text, plain + (value.size - plain) * 6 + 2), *at = start;
+  *at++ = '"';
+  if (plain > 0) memcpy(at, value.data, plain);
+  at = write_escaped(at + plain, value, plain);
   *at++ = '"';
   text->size += (size_t)(at - start);
 }

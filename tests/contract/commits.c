@@ -33,6 +33,41 @@ static void loads_answer_one_by_one(void **state) {
   assert_int_equal(loaded[2].status, LOAD_MISSING);
 }
 
+static struct order *load_how(struct world *world, struct bytes id, unsigned how) {
+  struct store_loaded loaded;
+  store_load(world_store(world), &id, 1, how, &world->arena, &loaded);
+  assert_int_equal(loaded.status, LOAD_FOUND);
+  return loaded.order;
+}
+
+/* The state is always whole; of the content there is what was asked for. Also after a crash, when nothing is
+ * at hand any more. */
+static void loads_give_what_is_asked_for(void **state) {
+  struct world *world = *state;
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < 2; i++) {
+      struct new_order new_order = {.number = i, .channel = i, .lines = i ? ORDER_WHOLESALE_LINES_MAX : 1};
+      struct decision *decision = decision_create(world, &new_order);
+      if (round == 0) assert_int_equal(commit_one(world, decision, &new_order).status, COMMIT_DONE);
+      const struct order *made = &decision->next;
+      for (unsigned recent = 0; recent <= STORE_LOAD_RECENT; recent++) {
+        assert_orders_equal(load_how(world, made->id, STORE_LOAD_WHOLE | recent), made);
+        struct order *text = load_how(world, made->id, STORE_LOAD_TEXT | recent);
+        assert_bytes_equal(text->content_json, made->content_json);
+        struct order *state_only = load_how(world, made->id, STORE_LOAD_STATE | recent);
+        struct order *both[] = {text, state_only};
+        for (int j = 0; j < 2; j++) {
+          assert_int_equal(both[j]->content.channel, made->content.channel);
+          assert_int_equal(both[j]->content.payment != NULL, made->content.payment != NULL);
+          assert_int_equal(both[j]->revision, made->revision);
+          assert_int_equal(both[j]->slots[COMMAND_RESERVE].state, made->slots[COMMAND_RESERVE].state);
+        }
+      }
+    }
+    world->under->crash(world->self);
+  }
+}
+
 static void a_replay_is_told_from_other_content(void **state) {
   struct world *world = *state;
   struct new_order first = {.number = 1, .created_ms = 1000, .claims = {"pay 1"}};
@@ -327,6 +362,7 @@ static void racing_changes_are_never_both_done(void **state) {
 const struct contract_test commit_tests[] = {
     TEST(what_was_created_is_loaded),
     TEST(loads_answer_one_by_one),
+    TEST(loads_give_what_is_asked_for),
     TEST(a_replay_is_told_from_other_content),
     TEST(a_large_replay_is_compared_whole),
     TEST(a_claim_is_taken_once),

@@ -30,6 +30,16 @@ struct lane {
   int turn; /* the channel that is asked first */
 };
 
+/* What one turn works with. Not on the stack, where the compiler would zero all of it each time. */
+struct scratch {
+  struct services_http_answered answered[BATCH_MAX];
+  struct call_attempt begun[BATCH_MAX], *attempts[BATCH_MAX];
+  const struct service_answer *answers[BATCH_MAX];
+  struct flight *flights[BATCH_MAX];
+  struct message messages[BATCH_MAX], settled[BATCH_MAX];
+  struct message_result results[BATCH_MAX];
+};
+
 struct runner {
   struct runner_options options;
   struct services_http *client;
@@ -40,6 +50,7 @@ struct runner {
   struct flight *ended;   /* to be finished */
   struct flight *flights; /* all */
   size_t under_way;
+  struct scratch scratch;
   pthread_mutex_t mutex; /* of the statistics */
   struct runner_statistics statistics;
 };
@@ -71,7 +82,7 @@ static void note_circuit(struct runner *runner, const struct flight *flight) {
 }
 
 static void collect(struct runner *runner, int64_t timeout_ms) {
-  struct services_http_answered answered[BATCH_MAX];
+  struct services_http_answered *answered = runner->scratch.answered;
   size_t count = services_http_poll(runner->client, timeout_ms, answered, BATCH_MAX);
   for (size_t i = 0; i < count; i++) {
     struct flight *flight = answered[i].tag;
@@ -96,11 +107,11 @@ static void land(struct runner *runner, struct flight *flight) {
 /* Stores what the answers mean. What could not be stored is kept and tried again: the answer must
  * not be lost over a full disk. True where something was kept. */
 static bool finish_ended(struct runner *runner) {
-  struct call_attempt *attempts[BATCH_MAX];
-  const struct service_answer *answers[BATCH_MAX];
-  struct flight *flights[BATCH_MAX];
-  struct message messages[BATCH_MAX];
-  struct message_result results[BATCH_MAX];
+  struct call_attempt **attempts = runner->scratch.attempts;
+  const struct service_answer **answers = runner->scratch.answers;
+  struct flight **flights = runner->scratch.flights;
+  struct message *messages = runner->scratch.messages;
+  struct message_result *results = runner->scratch.results;
   size_t count = 0, stored = 0;
   while (runner->ended && count < BATCH_MAX) {
     flights[count] = runner->ended;
@@ -194,15 +205,14 @@ static struct flight *take_off(struct runner *runner, const struct call_attempt 
 
 /* Begins what has become due; gives how many messages were taken. */
 static size_t begin_due(struct runner *runner) {
-  struct message messages[BATCH_MAX], settled[BATCH_MAX];
-  struct message_result results[BATCH_MAX];
+  struct message *messages = runner->scratch.messages, *settled = runner->scratch.settled;
+  struct message_result *results = runner->scratch.results;
+  struct call_attempt *attempts = runner->scratch.begun;
   size_t count = 0, settled_count = 0;
   for (size_t service = 0; service < SERVICE_COUNT; service++)
     count += receive_lane(runner, (enum service)service, messages + count,
                           (BATCH_MAX - count) / (SERVICE_COUNT - service));
   if (count == 0) return 0;
-  struct call_attempt *attempts = calloc(count, sizeof *attempts);
-  if (!attempts) panic("out of memory");
   call_begin(runner->options.functions, messages, count, attempts);
   for (size_t i = 0; i < count; i++) {
     struct flight *flight = take_off(runner, &attempts[i]);
@@ -214,7 +224,6 @@ static size_t begin_due(struct runner *runner) {
     results[settled_count++] = attempts[i].result;
     land(runner, flight);
   }
-  free(attempts);
   if (settled_count > 0) queue_settle(runner->options.queue, settled, results, settled_count, now_ms(runner));
   return count;
 }

@@ -8,7 +8,7 @@
 #include "base/panic.h"
 #include "platform/local/store_sqlite_internal.h"
 
-enum { WAITING_MAX = 20000, CHECK_AT_START_BYTES = 256 * 1024 * 1024 };
+enum { WAITING_MAX = 20000, RECENT_BYTES = 16 * 1024 * 1024, CHECK_AT_START_BYTES = 256 * 1024 * 1024 };
 
 static const struct store_operations operations = {
     .commit = writer_commit,
@@ -62,6 +62,7 @@ static struct store_sqlite *store_create(const struct store_sqlite_options *opti
   store->waiting_max = options->waiting_max ? options->waiting_max : WAITING_MAX;
   pthread_mutex_init(&store->observer_mutex, NULL);
   readers_init(&store->readers);
+  store->recent = recent_orders_create(RECENT_BYTES);
   writer_init(&store->writer);
   store->queue = queue_local_create(&store->writer);
   return store;
@@ -96,6 +97,7 @@ void store_sqlite_close(struct store_sqlite *store) {
   readers_release(&store->readers);
   writer_release(store);
   queue_local_release(store->queue);
+  recent_orders_free(store->recent);
   pthread_mutex_destroy(&store->observer_mutex);
   if (store->lock >= 0) close(store->lock);
   free(store->path);

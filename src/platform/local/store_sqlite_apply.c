@@ -10,10 +10,8 @@
 enum { CONTENT_INLINE_BYTES = 1024 };
 
 struct found {
-  bool exists, has_content;
-  int64_t seq, revision, created_ms;
-  enum order_status status;
-  unsigned attention;
+  bool exists;
+  struct order_place place;
 };
 
 /* Steps a statement that gives at most one row: true where there is one, which lives until the
@@ -36,24 +34,24 @@ static int find_order(struct writer *writer, const struct prepared_commit *commi
   *ret_found = (struct found){0};
   if (!row_found(find, &code)) return code;
   *ret_found = (struct found){.exists = true,
-                              .seq = sqlite3_column_int64(find, 0),
-                              .revision = sqlite3_column_int64(find, 1),
-                              .status = (enum order_status)sqlite3_column_int(find, 2),
-                              .attention = (unsigned)sqlite3_column_int(find, 3),
-                              .created_ms = sqlite3_column_int64(find, 4)};
+                              .place = {.seq = sqlite3_column_int64(find, 0),
+                                        .revision = sqlite3_column_int64(find, 1),
+                                        .status = (enum order_status)sqlite3_column_int(find, 2),
+                                        .attention = (unsigned)sqlite3_column_int(find, 3),
+                                        .created_ms = sqlite3_column_int64(find, 4)}};
   sqlite3_reset(find);
-  return ret_found->status < ORDER_STATUS_COUNT ? SQLITE_OK : SQLITE_CORRUPT;
+  return ret_found->place.status < ORDER_STATUS_COUNT ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
 static int compare_content(struct writer *writer, const struct found *found, struct prepared_commit *commit) {
   sqlite3_stmt *find = writer->statements[WRITE_FIND_CONTENT];
-  bind_int64(find, 1, found->seq);
+  bind_int64(find, 1, found->place.seq);
   int code;
   if (!row_found(find, &code)) return code == SQLITE_OK ? SQLITE_CORRUPT : code;
   bool same = bytes_equal(column_bytes(find, 0), commit->commit->decision->next.content_json);
   sqlite3_reset(find);
   commit->result->status = same ? COMMIT_EXISTS_SAME : COMMIT_EXISTS_OTHER;
-  commit->result->created_ms = found->created_ms;
+  commit->result->created_ms = found->place.created_ms;
   return SQLITE_OK;
 }
 
@@ -161,7 +159,7 @@ static int write_messages(struct writer *writer, struct prepared_commit *commit)
 static int end_attention(struct writer *writer, const struct prepared_commit *commit,
                          const struct found *found) {
   sqlite3_stmt *find = writer->statements[WRITE_STATE_OF];
-  bind_int64(find, 1, found->seq);
+  bind_int64(find, 1, found->place.seq);
   int code;
   if (!row_found(find, &code)) return code == SQLITE_OK ? SQLITE_CORRUPT : code;
   struct order before = {0};
@@ -170,7 +168,7 @@ static int end_attention(struct writer *writer, const struct prepared_commit *co
   if (!good) return SQLITE_CORRUPT;
   sqlite3_stmt *end = writer->statements[WRITE_ATTENTION_END];
   for (size_t i = 0; i < COMMAND_COUNT; i++) {
-    if (!(found->attention & 1U << i)) continue;
+    if (!(found->place.attention & 1U << i)) continue;
     bind_int64(end, 1, before.slots[i].since_ms);
     bind_blob(end, 2, commit->id, sizeof commit->id);
     bind_int64(end, 3, (int64_t)i);
@@ -204,22 +202,22 @@ static int apply_create(struct writer *writer, const struct found *found, struct
   commit->result->created_ms = commit->commit->decision->next.created_ms;
   int code = check_claims(writer, commit);
   if (code != SQLITE_OK || commit->result->status != COMMIT_DONE) return code;
-  int64_t seq;
-  code = write_order(writer, commit, &seq);
-  if (code == SQLITE_OK) code = write_claims(writer, commit->commit, seq);
-  if (code == SQLITE_OK) code = write_events(writer, commit, seq);
+  code = write_order(writer, commit, &commit->seq);
+  if (code == SQLITE_OK) code = write_claims(writer, commit->commit, commit->seq);
+  if (code == SQLITE_OK) code = write_events(writer, commit, commit->seq);
   if (code == SQLITE_OK) code = write_attention(writer, commit);
   return code == SQLITE_OK ? write_messages(writer, commit) : code;
 }
 
 static int apply_change(struct writer *writer, const struct found *found, struct prepared_commit *commit) {
   const struct order *order = &commit->commit->decision->next;
-  if (!found->exists || found->revision != order->revision - 1) {
+  if (!found->exists || found->place.revision != order->revision - 1) {
     commit->result->status = COMMIT_CONFLICT;
     return SQLITE_OK;
   }
   commit->result->status = COMMIT_DONE;
-  int code = found->attention ? end_attention(writer, commit, found) : SQLITE_OK;
+  commit->seq = found->place.seq;
+  int code = found->place.attention ? end_attention(writer, commit, found) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
   sqlite3_stmt *write = writer->statements[WRITE_CHANGE];
   bind_int64(write, 1, order->status);
@@ -227,19 +225,27 @@ static int apply_change(struct writer *writer, const struct found *found, struct
   bind_int64(write, 3, order->revision);
   bind_int64(write, 4, commit->attention);
   bind_blob(write, 5, commit->state.data, commit->state.size);
-  bind_int64(write, 6, found->seq);
+  bind_int64(write, 6, found->place.seq);
   code = statement_run(write);
   if (code != SQLITE_OK) return code;
-  writer->totals.orders[found->status]--;
+  if (sqlite3_changes(writer->db) == 0) {
+    commit->result->status = COMMIT_CONFLICT;
+    return SQLITE_OK;
+  }
+  writer->totals.orders[found->place.status]--;
   writer->totals.orders[order->status]++;
-  code = write_events(writer, commit, found->seq);
+  code = write_events(writer, commit, found->place.seq);
   if (code == SQLITE_OK) code = write_attention(writer, commit);
   return code == SQLITE_OK ? write_messages(writer, commit) : code;
 }
 
-int apply_commit(struct writer *writer, struct prepared_commit *commit) {
-  struct found found;
-  int code = find_order(writer, commit, &found);
+int apply_commit(struct writer *writer, const struct order_place *place, struct prepared_commit *commit) {
+  struct found found = {.exists = place != NULL};
+  int code = SQLITE_OK;
+  if (place)
+    found.place = *place;
+  else
+    code = find_order(writer, commit, &found);
   if (code != SQLITE_OK) return code;
   *commit->result = (struct store_result){0};
   return commit->commit->decision->next.revision == 1 ? apply_create(writer, &found, commit)

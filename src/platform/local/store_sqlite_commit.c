@@ -46,8 +46,7 @@ static void prepare(const struct store_commit *commit, struct arena *arena, stru
   ensure(order->content.channel >= 0 && order->content.channel < CHANNEL_COUNT);
   ret_prepared->state = text_of_state(order, arena);
   ret_prepared->events = text_of_events(commit->decision, arena);
-  for (size_t i = 0; i < COMMAND_COUNT; i++)
-    if (order->slots[i].state == SLOT_ATTENTION) ret_prepared->attention |= 1U << i;
+  ret_prepared->attention = order_attention(order);
 }
 
 /* False where too many wait already, or nothing can be written any more. */

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "platform/local/queue_local.h"
 #include "platform/local/store_sqlite.h"
+#include "platform/local/store_sqlite_recent.h"
 
 /* Numbers that are stored. A new value goes at the end of its enum; anything else needs a migration. */
 _Static_assert(ORDER_ACCEPTED == 0 && ORDER_COMPLETED == 2 && ORDER_ATTENTION == 6, "stored");
@@ -66,6 +67,7 @@ struct prepared_commit {
   uint8_t id[ORDER_ID_BLOB_BYTES];
   struct bytes state, events; /* encoded by the caller's thread */
   unsigned attention;         /* bits of the commands in SLOT_ATTENTION */
+  int64_t seq;                /* DONE: of its row */
   int64_t first_number;       /* DONE: of its messages */
 };
 
@@ -153,6 +155,7 @@ struct store_sqlite {
   void *fatal_context;
   size_t waiting_max;
   struct writer writer;
+  struct recent_orders *recent;
   struct reader_pool readers;
   struct background_check check;
   struct queue_local *queue;
@@ -179,8 +182,10 @@ void writer_commit(struct store *store, const struct store_commit *commits, size
 void writer_want_flush(struct writer *writer);
 void writer_want_refill(struct writer *writer);
 /* Carries out one commit within the open transaction: SQLITE_OK with its result filled in, or the
- * error for which the transaction must be rolled back. */
-MUST_USE int apply_commit(struct writer *writer, struct prepared_commit *commit);
+ * error for which the transaction must be rolled back. `place`: where the order stands, if that is known;
+ * else it is looked up. */
+MUST_USE int apply_commit(struct writer *writer, const struct order_place *place,
+                          struct prepared_commit *commit);
 
 MUST_USE bool totals_load(struct writer *writer);
 /* Writes those that changed. */
@@ -189,6 +194,8 @@ MUST_USE int totals_write(struct writer *writer);
 /* --- readers ------------------------------------------------------------------------------------- */
 
 enum reader_statement {
+  READ_BEGIN,
+  READ_END,
   READ_ORDER,
   READ_CONTENT,
   READ_EVENTS,

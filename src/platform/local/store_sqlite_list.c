@@ -50,7 +50,8 @@ static bool scan(struct reader *reader, sqlite3_stmt *list, const struct store_q
     bool match = matches(query, list);
     page->more = (match && page->count == query->limit) || scanned == ROWS_SCANNED_MAX;
     if (page->more) break;
-    if (match && !reader_order(reader, list, STORE_LOAD_WHOLE, arena, &page->orders[page->count++])) return damaged(ret_failure);
+    if (match && !reader_order(reader, list, STORE_LOAD_WHOLE, arena, &page->orders[page->count++]))
+      return damaged(ret_failure);
     if (!row_place(list, &last)) return damaged(ret_failure);
     scanned++;
   }

@@ -10,6 +10,8 @@
 #define KEYSET "created_ms >= ?1 AND (created_ms, id) < (?2, ?3) ORDER BY created_ms DESC, id DESC LIMIT ?4"
 
 static const char *const statement_texts[READER_STATEMENT_COUNT] = {
+    [READ_BEGIN] = "BEGIN",
+    [READ_END] = "COMMIT",
     [READ_ORDER] = "SELECT " ORDER_COLUMNS " FROM orders WHERE id = ?1",
     [READ_CONTENT] = "SELECT content FROM contents WHERE seq = ?1",
     [READ_EVENTS] =
@@ -78,9 +80,15 @@ struct reader *reader_take(struct store_sqlite *store) {
 
 void reader_give_back(struct store_sqlite *store, struct reader *reader) {
   struct reader_pool *pool = &store->readers;
+  bool clean = sqlite3_get_autocommit(reader->db); /* else it would see the same moment for ever */
+  if (!clean) reader_close(reader);
   pthread_mutex_lock(&pool->mutex);
-  reader->next = pool->free;
-  pool->free = reader;
+  if (clean) {
+    reader->next = pool->free;
+    pool->free = reader;
+  } else {
+    pool->open--;
+  }
   pthread_cond_signal(&pool->freed);
   pthread_mutex_unlock(&pool->mutex);
 }
@@ -143,15 +151,40 @@ static void load_one(struct reader *reader, struct bytes id, unsigned how, struc
   sqlite3_reset(read);
 }
 
+/* What the writer has still at hand needs no database. */
+static bool load_recent(struct store_sqlite *store, struct bytes id, unsigned how, struct arena *arena,
+                        struct store_loaded *ret_loaded) {
+  struct order *order = recent_orders_find(store->recent, id, arena);
+  if (!order) return false;
+  bool whole = !(how & (STORE_LOAD_STATE | STORE_LOAD_TEXT));
+  bool good = !whole || order_content_read_stored(order->content_json, arena, &order->content);
+  *ret_loaded = (struct store_loaded){.status = good ? LOAD_FOUND : LOAD_FAILED, .order = good ? order : NULL};
+  return true;
+}
+
+/* All in one transaction: each one of its own would lock and look at the log anew. An order that cannot be
+ * read says so itself. */
+static void load_stored(struct reader *reader, const struct bytes *ids, const size_t *places, size_t count,
+                        unsigned how, struct arena *arena, struct store_loaded *loaded) {
+  int begun = statement_run(reader->statements[READ_BEGIN]), ended = SQLITE_OK;
+  for (size_t i = 0; i < count; i++) load_one(reader, ids[places[i]], how, arena, &loaded[places[i]]);
+  if (begun == SQLITE_OK) ended = statement_run(reader->statements[READ_END]);
+  (void)ended; /* reader_give_back sees whether it has */
+}
+
 void reader_load(struct store *port, const struct bytes *ids, size_t count, unsigned how, struct arena *arena,
                  struct store_loaded *ret_loaded) {
   struct store_sqlite *store = (struct store_sqlite *)port;
-  struct reader *reader = reader_take(store);
+  size_t *places = ARENA_ARRAY(arena, count, size_t), left = 0;
   for (size_t i = 0; i < count; i++) {
     ret_loaded[i] = (struct store_loaded){.status = LOAD_FAILED};
-    if (reader) load_one(reader, ids[i], how, arena, &ret_loaded[i]);
+    if (!load_recent(store, ids[i], how, arena, &ret_loaded[i])) places[left++] = i;
   }
-  if (reader) reader_give_back(store, reader);
+  if (left == 0) return;
+  struct reader *reader = reader_take(store);
+  if (!reader) return;
+  load_stored(reader, ids, places, left, how, arena, ret_loaded);
+  reader_give_back(store, reader);
 }
 
 /* The rows of events hold a list each; all of them are one list. */

@@ -117,7 +117,9 @@ static void damage_found_later_is_fatal(void **state) {
   struct fixture *f = *state;
   open_store(f);
   assert_int_equal(commit(f, new_order(f, 1, 1)), COMMIT_DONE);
+  close_store(f);
   execute(f, "UPDATE orders SET status = 99");
+  open_store(f);
   struct decision *change = new_order(f, 1, 2);
   change->next.revision = 2;
   assert_int_equal(commit(f, change), COMMIT_FAILED);

@@ -45,7 +45,7 @@ static const char *const statement_texts[WRITER_STATEMENT_COUNT] = {
     [WRITE_CLAIM] = "INSERT INTO claims VALUES (?1, ?2)",
     [WRITE_CHANGE] =
         "UPDATE orders SET status = ?1, version = ?2, revision = ?3, attention = ?4, state = ?5"
-        " WHERE seq = ?6",
+        " WHERE seq = ?6 AND revision = ?3 - 1",
     [WRITE_EVENTS] = "INSERT INTO events VALUES (?1, ?2, ?3)",
     [WRITE_ATTENTION] = "INSERT INTO attention VALUES (?1, ?2, ?3, ?4, ?5)",
     [WRITE_ATTENTION_END] = "DELETE FROM attention WHERE since_ms = ?1 AND order_id = ?2 AND command = ?3",
@@ -70,12 +70,21 @@ int64_t monotonic_us(void) {
 
 /* --- one transaction ----------------------------------------------------------------------------- */
 
+/* An order mostly stands where it was written last, which saves looking for it; the change itself finds out
+ * whether an earlier one of this transaction has moved it on. */
+static int apply(struct store_sqlite *store, struct prepared_commit *commit) {
+  struct order_place place;
+  const struct order *next = &commit->commit->decision->next;
+  bool known = next->revision > 1 && recent_orders_find_place(store->recent, next->id, &place) &&
+               place.revision == next->revision - 1 && place.attention == 0;
+  return apply_commit(&store->writer, known ? &place : NULL, commit);
+}
+
 static int write_batch(struct store_sqlite *store, const struct batch *batch, struct transaction *transaction) {
   struct writer *writer = &store->writer;
   int code = statement_run(writer->statements[WRITE_BEGIN]);
   for (struct handoff *handoff = batch->first; handoff && code == SQLITE_OK; handoff = handoff->next)
-    for (size_t i = 0; i < handoff->count && code == SQLITE_OK; i++)
-      code = apply_commit(writer, &handoff->commits[i]);
+    for (size_t i = 0; i < handoff->count && code == SQLITE_OK; i++) code = apply(store, &handoff->commits[i]);
   if (code == SQLITE_OK)
     code = queue_local_write_settlements(writer, transaction->settlements, transaction->settlement_count);
   if (code == SQLITE_OK) code = totals_write(writer);
@@ -169,7 +178,8 @@ static void observe(struct store_sqlite *store, const struct batch *batch, bool 
   pthread_mutex_unlock(&store->observer_mutex);
 }
 
-/* Messages first, then the observer, then the callers: whoever hears of a commit finds all of it. */
+/* The orders and their messages first, then the observer, then the callers: whoever hears of a commit finds
+ * all of it. */
 static void publish(struct store_sqlite *store, const struct batch *batch,
                     const struct transaction *transaction) {
   bool written = transaction->code == SQLITE_OK, has_messages;
@@ -179,6 +189,7 @@ static void publish(struct store_sqlite *store, const struct batch *batch,
     for (size_t i = 0; i < handoff->count; i++) {
       if (handoff->commits[i].result->status != COMMIT_DONE) continue;
       has_messages = has_messages || handoff->commits[i].commit->decision->message_count > 0;
+      recent_orders_put(store->recent, &handoff->commits[i].commit->decision->next, handoff->commits[i].seq);
       queue_local_add(store->queue, &handoff->commits[i]);
     }
   if (queue_local_refill(store->queue)) has_messages = true;

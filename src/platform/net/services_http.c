@@ -86,7 +86,10 @@ static void add_header(struct transfer *transfer, const char *name, struct bytes
   struct text line;
   if (value.size == 0) return;
   text_init(&line, transfer->arena);
-  text_printf(&line, "%s: %.*s", name, BYTES_PRINTF(value));
+  text_reserve(&line, strlen(name) + value.size + 3);
+  text_append_string(&line, name);
+  text_append(&line, BYTES(": "));
+  text_append(&line, value);
   text_append_char(&line, '\0');
   struct curl_slist *longer = curl_slist_append(transfer->headers, line.data);
   if (!longer) panic("out of memory");
