@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform/local/sqlite_gather.h"
 #include "platform/local/store_sqlite_internal.h"
 
 enum {
@@ -132,7 +133,8 @@ bool schema_open(const char *path, sqlite3 **ret_db, struct failure *ret_failure
   sqlite3 *db = NULL;
   int64_t version = 0;
   bool good = false;
-  if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+  if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, sqlite_gather_register()) !=
+      SQLITE_OK) {
     schema_failed(db, path, ret_failure);
   } else {
     sqlite3_extended_result_codes(db, 1);
