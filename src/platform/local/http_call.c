@@ -71,6 +71,7 @@ void *http_call_begin(void *server, const char *uri, struct MHD_Connection *mhd)
   call->exchange.request.query = bytes_slice(target, mark + 1, target.size);
   call->connection = connection;
   connection->call = call;
+  http_connection_stays(connection);
   http_connection_set_deadline(connection, HTTP_DEADLINE_HEADER);
   return call;
 }

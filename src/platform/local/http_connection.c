@@ -72,6 +72,7 @@ static void begin(struct http_server *server, struct MHD_Connection *mhd, void *
 static void end(struct http_connection *connection) {
   struct http_server *server = connection->server;
   leave_list(connection);
+  http_connection_stays(connection); /* whatever it was to do, it is over */
   if (connection->linger) {
     int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0) http_linger(&server->lingering, fd, http_now_ms());
@@ -134,6 +135,23 @@ void http_connections_stop_idle(struct http_server *server) {
         cut(one);
     }
   }
+}
+
+void http_connection_stays(struct http_connection *connection) {
+  if (connection->leaves) connection->server->leaving_count--;
+  connection->leaves = false;
+}
+
+/* Only the reading half is shut, as above: libmicrohttpd sees the end at its next turn. */
+bool http_connections_make_room(struct http_server *server, size_t wanted) {
+  struct http_connection *longest;
+  while (server->leaving_count < wanted && (longest = server->deadlines[HTTP_DEADLINE_IDLE].first)) {
+    http_connection_set_deadline(longest, HTTP_DEADLINE_ANSWER);
+    longest->leaves = true;
+    server->leaving_count++;
+    shutdown(longest->fd, SHUT_RD);
+  }
+  return server->leaving_count > 0;
 }
 
 void http_connections_cut_all(struct http_server *server) {

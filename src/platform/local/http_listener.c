@@ -160,8 +160,10 @@ void http_listener_gather(struct http_server *server) {
       continue;
     }
     if (errno == ECONNABORTED || errno == EINTR) continue;
-    /* Out of descriptors or memory: the listener would stay readable, and the loop spin. */
-    if (errno != EAGAIN) server->accept_again_ms = http_now_ms() + PAUSE_WITHOUT_DESCRIPTORS_MS;
+    /* Out of descriptors or memory: where nobody is idle the listener would stay readable, and the loop spin.
+     */
+    if (errno != EAGAIN && !http_connections_make_room(server, 1))
+      server->accept_again_ms = http_now_ms() + PAUSE_WITHOUT_DESCRIPTORS_MS;
     return;
   }
 }
@@ -171,9 +173,11 @@ void http_listener_add_gathered(struct http_server *server) {
   int64_t now_us = gathered->count > 0 ? http_now_us() : 0;
   for (int i = 0; i < ADDED_PER_TURN && gathered->count > 0; i++) {
     struct http_gathered_connection *one = &gathered->entries[gathered->first];
+    bool full = server->connection_count >= server->settings.connections_max;
+    if (full && http_connections_make_room(server, gathered->count)) return; /* next turn there will be */
     gathered->first = (gathered->first + 1) % gathered->capacity;
     gathered->count--;
-    if (server->connection_count >= server->settings.connections_max) {
+    if (full) {
       refuse(server, one->fd);
       continue;
     }

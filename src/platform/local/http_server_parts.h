@@ -35,6 +35,7 @@ struct http_connection {
   struct http_server *server;
   struct MHD_Connection *mhd;
   int fd;
+  bool leaves;              /* it is being ended to make room for another one */
   bool linger;              /* the client may still send: close in a way that does not destroy the answer */
   int64_t gathered_wait_us; /* in a crowd, before it was begun; its first request takes it over */
   enum http_deadline deadline;
@@ -176,7 +177,7 @@ struct http_server {
 
   /* the loop thread's */
   struct http_connections deadlines[HTTP_DEADLINE_COUNT];
-  size_t connection_count, connection_peak;
+  size_t connection_count, connection_peak, leaving_count;
   size_t calls_until_gather;
   int64_t body_bytes;
   struct http_calls opened; /* to be queued for a worker after this turn */
@@ -227,6 +228,11 @@ void http_connection_set_deadline(struct http_connection *connection, enum http_
 /* Ends connections past their deadlines; the time until the next one, -1 where there is none. */
 int64_t http_connections_expire(struct http_server *server, int64_t now_ms);
 void http_connections_stop_idle(struct http_server *server);
+/* Ends connections between two requests, the one that has been so longest first, until `wanted` of them are
+ * leaving. False where none leaves: all are in use. */
+bool http_connections_make_room(struct http_server *server, size_t wanted);
+/* A request has come after all: it is answered, and makes no room. */
+void http_connection_stays(struct http_connection *connection);
 void http_connections_cut_all(struct http_server *server);
 
 /* http_check.c: false where the header must be refused; then `ret_problem` and `ret_detail` say why. */

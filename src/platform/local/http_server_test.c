@@ -165,6 +165,44 @@ static void test_many_connections(void **state) {
   }
 }
 
+static void allow_four(struct http_server_settings *settings) { settings->connections_max = 4; }
+
+/* At the limit, who has been idle longest makes room; who has a request under way stays, and if all have,
+ * a newcomer is refused. */
+static void test_idle_connections_make_room(void **state) {
+  (void)state;
+  struct http_server *server = start_server(allow_four);
+  int fds[4];
+  for (int i = 0; i < 4; i++) fds[i] = client_connect(server);
+  for (int i = 0; i < 4; i++) assert_answer(client_ask(fds[i], GET("/now")), 200, NULL);
+  assert_answer(client_ask(fds[0], GET("/now")), 200, NULL); /* so the second one is idle longest */
+  int newcomer = client_connect(server);
+  assert_answer(client_ask(newcomer, GET("/now")), 200, NULL);
+  assert_true(client_sees_end(fds[1]));
+  close(fds[1]);
+  for (int i = 0; i < 4; i++)
+    if (i != 1) assert_answer(client_ask(fds[i], GET("/now")), 200, NULL);
+  /* With a request under way on each, nobody makes room. */
+  atomic_store(&fake.blocked, 1);
+  fds[1] = newcomer;
+  for (int i = 0; i < 4; i++) client_send_text(fds[i], GET("/slow"));
+  while (atomic_load(&fake.opened) < 13) pause_ms(1);
+  newcomer = client_connect(server);
+  assert_answer(client_read(newcomer, true), 503, NULL);
+  close(newcomer);
+  atomic_store(&fake.blocked, 0);
+  for (int i = 0; i < 4; i++) assert_answer(client_read(fds[i], true), 200, NULL);
+  /* Many newcomers one after the other, each of which stays open. */
+  for (int i = 0; i < 40; i++) {
+    newcomer = client_connect(server);
+    assert_answer(client_ask(newcomer, GET("/now")), 200, NULL);
+    close(fds[i % 4]);
+    fds[i % 4] = newcomer;
+  }
+  for (int i = 0; i < 4; i++) close(fds[i]);
+  http_server_free(server);
+}
+
 static void test_keys(void **state) {
   (void)state;
   struct http_server *server = start_server(NULL);
@@ -216,11 +254,15 @@ static void test_addresses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_get_and_post),     cmocka_unit_test(test_chunk_extension),
-      cmocka_unit_test(test_pipelining),       cmocka_unit_test(test_answers_without_body),
-      cmocka_unit_test(test_expect_continue),  cmocka_unit_test(test_body_sizes),
-      cmocka_unit_test(test_many_connections), cmocka_unit_test(test_keys),
-      cmocka_unit_test(test_addresses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_get_and_post),
+                                     cmocka_unit_test(test_chunk_extension),
+                                     cmocka_unit_test(test_pipelining),
+                                     cmocka_unit_test(test_answers_without_body),
+                                     cmocka_unit_test(test_expect_continue),
+                                     cmocka_unit_test(test_body_sizes),
+                                     cmocka_unit_test(test_many_connections),
+                                     cmocka_unit_test(test_idle_connections_make_room),
+                                     cmocka_unit_test(test_keys),
+                                     cmocka_unit_test(test_addresses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
