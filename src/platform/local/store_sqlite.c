@@ -62,7 +62,7 @@ static struct store_sqlite *store_create(const struct store_sqlite_options *opti
   store->waiting_max = options->waiting_max ? options->waiting_max : WAITING_MAX;
   pthread_mutex_init(&store->observer_mutex, NULL);
   readers_init(&store->readers);
-  writer_init(&store->writer);
+  writer_init(&store->writer, options->checkpoint_pages);
   store->queue = queue_local_create(&store->writer);
   return store;
 }

@@ -114,7 +114,7 @@ struct writer {
   struct totals totals, stored_totals;
   int64_t start_to_write; /* the number of this start, until a transaction has written it; then 0 */
   int64_t next_number;
-  int wal_pages, checkpoint_at_pages;
+  int wal_pages, checkpoint_pages, checkpoint_at_pages;
   int64_t flush_at_us; /* monotonic */
   /* Under the mutex: */
   pthread_mutex_t mutex;
@@ -166,7 +166,7 @@ void store_fail_for_good(struct store_sqlite *store, const char *text);
 
 /* --- the writer ---------------------------------------------------------------------------------- */
 
-void writer_init(struct writer *writer);
+void writer_init(struct writer *writer, int checkpoint_pages);
 /* The database is open: its statements and totals. */
 MUST_USE bool writer_prepare(struct store_sqlite *store, struct failure *ret_failure);
 MUST_USE bool writer_start(struct store_sqlite *store, struct failure *ret_failure);

@@ -206,7 +206,7 @@ static void checkpoint(struct store_sqlite *store) {
   int in_log = 0, moved = 0;
   int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
   bool whole = code == SQLITE_OK && in_log == moved;
-  writer->checkpoint_at_pages = whole ? CHECKPOINT_PAGES : writer->wal_pages + CHECKPOINT_PAGES;
+  writer->checkpoint_at_pages = writer->checkpoint_pages + (whole ? 0 : writer->wal_pages);
   /* The check's long look keeps the log from beginning anew: better no check than a full disk. */
   if (!whole && writer->wal_pages > CHECK_LOG_PAGES_MAX && store->check.db) sqlite3_interrupt(store->check.db);
   if (is_fatal(code)) end_process(store, "bringing the log into", code);
@@ -283,8 +283,9 @@ static void *writer_run(void *context) {
   return NULL;
 }
 
-void writer_init(struct writer *writer) {
-  writer->checkpoint_at_pages = CHECKPOINT_PAGES;
+void writer_init(struct writer *writer, int checkpoint_pages) {
+  writer->checkpoint_pages = checkpoint_pages ? checkpoint_pages : CHECKPOINT_PAGES;
+  writer->checkpoint_at_pages = writer->checkpoint_pages;
   writer->last = &writer->first;
   arena_init(&writer->arena);
   pthread_condattr_t monotonic;
