@@ -49,6 +49,14 @@ void order_id_from_blob(const uint8_t blob[ORDER_ID_BLOB_BYTES], char ret_id[ORD
 
 /* Opens and locks; `ret_lock` is closed to give the folder free. */
 MUST_USE bool data_folder_take(const char *folder, int *ret_lock, struct failure *ret_failure);
+/* Before the database is opened: what an earlier process has left in its log is on the disk from here on, or is
+ * not there. A process that was killed leaves in the kernel's cache what was never synced: it would be read,
+ * answered from, and lost with the power. And where an fsync failed the cache may hold what the disk does not,
+ * with no fsync to write it any more: so the log is read from the disk. */
+MUST_USE bool data_log_settle(const char *database, struct failure *ret_failure);
+/* Once the database and its log are there: a power loss leaves new names only in a folder that was synced.
+ * SQLite does so too, but does not look whether it succeeds. */
+MUST_USE bool data_folder_sync(const char *folder, struct failure *ret_failure);
 /* Opens the database for writing: checks what it is, sets the pragmas, migrates. */
 MUST_USE bool schema_open(const char *path, sqlite3 **ret_db, struct failure *ret_failure);
 MUST_USE bool schema_open_reader(const char *path, sqlite3 **ret_db);
