@@ -100,6 +100,7 @@ static bool is_fatal(int code) {
 static bool is_throttled(const struct transaction *transaction) {
   int code = transaction->code & 0xFF, error = transaction->system_error;
   if (code == SQLITE_FULL || code == SQLITE_BUSY) return true;
+  if (is_fatal(transaction->code)) return false;
   return code == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT || error == EFBIG);
 }
 
