@@ -64,6 +64,8 @@ MUST_USE bool schema_open_reader(const char *path, sqlite3 **ret_db);
 MUST_USE bool schema_check(sqlite3 *db, const char *path, struct failure *ret_failure);
 /* Tells of the connection's last error; returns false. */
 bool schema_failed(sqlite3 *db, const char *path, struct failure *ret_failure);
+/* SQLite tells a read that the disk refused as damage; errno, taken at once, tells them apart. */
+bool schema_read_refused(int code, int system_error);
 void schema_describe_damage(const char *path, const char *detail, struct failure *ret_failure);
 
 /* --- what callers hand to the writer --------------------------------------------------------------- */

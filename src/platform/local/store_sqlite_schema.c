@@ -53,13 +53,22 @@ void schema_describe_damage(const char *path, const char *detail, struct failure
               path, detail);
 }
 
+bool schema_read_refused(int code, int system_error) {
+  bool is_read = system_error == EIO || system_error == ENXIO || system_error == ERANGE;
+  return is_read && (code & 0xFF) == SQLITE_CORRUPT;
+}
+
 bool schema_failed(sqlite3 *db, const char *path, struct failure *ret_failure) {
-  int code = sqlite3_errcode(db) & 0xFF;
+  int error = errno, code = sqlite3_errcode(db) & 0xFF;
+  if (schema_read_refused(code, error))
+    return failure_set(ret_failure,
+                       "database %s cannot be read (%s): look at the disk's health, then start again", path,
+                       strerror(error));
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
     schema_describe_damage(path, sqlite3_errmsg(db), ret_failure);
     return false;
   }
-  int error = sqlite3_system_errno(db);
+  error = sqlite3_system_errno(db);
   return failure_set(ret_failure, "database %s cannot be used: %s%s%s", path, sqlite3_errmsg(db),
                      error ? ": " : "", error ? strerror(error) : "");
 }
@@ -132,6 +141,7 @@ bool schema_open(const char *path, sqlite3 **ret_db, struct failure *ret_failure
   sqlite3 *db = NULL;
   int64_t version = 0;
   bool good = false;
+  errno = 0;
   if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
     schema_failed(db, path, ret_failure);
   } else {
@@ -165,12 +175,17 @@ bool schema_check(sqlite3 *db, const char *path, struct failure *ret_failure) {
   sqlite3_stmt *statement;
   if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
     return schema_failed(db, path, ret_failure);
+  errno = 0;
   int code = sqlite3_step(statement);
   bool good = true;
   if (code == SQLITE_ROW) {
     const char *answer = (const char *)sqlite3_column_text(statement, 0);
     good = answer && strcmp(answer, "ok") == 0;
-    if (!good) schema_describe_damage(path, answer ? answer : "no answer", ret_failure);
+    if (!good && schema_read_refused(SQLITE_CORRUPT, errno))
+      failure_set(ret_failure, "database %s cannot be read (%s): look at the disk's health, then start again",
+                  path, strerror(errno));
+    else if (!good)
+      schema_describe_damage(path, answer ? answer : "no answer", ret_failure);
   } else if (code != SQLITE_INTERRUPT) {
     good = schema_failed(db, path, ret_failure);
   }

@@ -96,11 +96,12 @@ static bool is_fatal(int code) {
          (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
 }
 
-/* The transaction was rolled back, so nothing of it is stored, and it may be tried again. */
+/* The transaction was rolled back, so nothing of it is stored, and it may be tried again. Not so where the
+ * disk was full only as the log was synced: a restart may find it there. */
 static bool is_throttled(const struct transaction *transaction) {
   int code = transaction->code & 0xFF, error = transaction->system_error;
-  if (code == SQLITE_FULL || code == SQLITE_BUSY) return true;
   if (is_fatal(transaction->code)) return false;
+  if (code == SQLITE_FULL || code == SQLITE_BUSY) return true;
   return code == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT || error == EFBIG);
 }
 
@@ -149,7 +150,9 @@ static void run_transaction(struct store_sqlite *store, const struct batch *batc
   }
   transaction->system_error = errno;
   roll_back(writer);
-  if (is_fatal(transaction->code) && !batch->broken) end_process(store, "writing to", transaction->code);
+  bool is_unread = schema_read_refused(transaction->code, transaction->system_error);
+  if (is_fatal(transaction->code) && !is_unread && !batch->broken)
+    end_process(store, "writing to", transaction->code);
   answer_all(batch, is_throttled(transaction) ? COMMIT_THROTTLED : COMMIT_FAILED);
 }
 
