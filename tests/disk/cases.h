@@ -15,8 +15,8 @@ struct figures {
   int64_t operations, faults, recoveries, failed_allocations;
 };
 
-/* Whether a case is in the share that is run: about one of `every`. */
-bool cases_is_taken(const struct cases *cases, uint64_t number);
+/* Whether a case is in the share that is run: about `weight` of `every`. */
+bool cases_is_taken(const struct cases *cases, uint64_t number, uint64_t weight);
 /* A new world on a new disk, and the same chance. */
 void cases_begin(const struct cases *cases);
 /* From a machine that has ended in whatever way to the story's end: it comes back, is checked, the power may

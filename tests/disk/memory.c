@@ -75,7 +75,7 @@ bool memory_run_all(const struct cases *cases, struct figures *figures) {
   fflush(stdout);
   for (int64_t at = 1; at <= count && !cases->world->violation[0]; at++)
     for (int for_ever = 0; for_ever < 2 && !cases->world->violation[0]; for_ever++) {
-      if (!cases_is_taken(cases, (uint64_t)at * 2 + (uint64_t)for_ever)) continue;
+      if (!cases_is_taken(cases, (uint64_t)at * 2 + (uint64_t)for_ever, 1)) continue;
       memory_run_case(cases, at, for_ever, figures);
       if (!cases->world->violation[0]) continue;
       printf("VIOLATED %s\n  allocation %lld failed, %s\n  again: %s --seed %llu --memory-case %lld:%d\n",

@@ -23,9 +23,9 @@
 #include "disk/idle.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { EVERY_DEFAULT = 400 };
+enum { EVERY_DEFAULT = 1000 };
 #else
-enum { EVERY_DEFAULT = 60 };
+enum { EVERY_DEFAULT = 250 };
 #endif
 
 struct options {
