@@ -97,10 +97,10 @@ static bool is_fatal(int code) {
 }
 
 /* The transaction was rolled back, so nothing of it is stored, and it may be tried again. Not so where the
- * disk was full only as the log was synced: a restart may find it there. */
+ * disk was full only as the log was synced, or as its index grew, which comes after: a restart may find it. */
 static bool is_throttled(const struct transaction *transaction) {
   int code = transaction->code & 0xFF, error = transaction->system_error;
-  if (is_fatal(transaction->code)) return false;
+  if (is_fatal(transaction->code) || transaction->code == SQLITE_IOERR_SHMSIZE) return false;
   if (code == SQLITE_FULL || code == SQLITE_BUSY) return true;
   return code == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT || error == EFBIG);
 }
