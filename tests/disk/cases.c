@@ -8,7 +8,7 @@
 #include "base/panic.h"
 #include "fake/testing.h"
 
-enum { SECOND_FAULT_WITHIN = 400, RUN_SECONDS_MAX = 60, FOR_A_WHILE = 12 };
+enum { SECOND_FAULT_WITHIN = 400, RUN_SECONDS_MAX = 60, INDEX_WRITES = 8, FOR_A_WHILE = 12 };
 
 /* --- one case -------------------------------------------------------------------------------------------- */
 
@@ -75,9 +75,11 @@ static void run_case(const struct cases *cases, const struct disk_plan *plan, ui
   struct world *world = cases->world;
   uint64_t random = seed_of(cases, plan, draw);
   cases_begin(cases);
-  disk_set_plan(plan, random);
   machine_init(&machine, cases->folder, cases->world);
+  story_fill(&machine, cases->fillers);
+  disk_set_plan(plan, random);
   bool ended = story_tell(&machine);
+  figures->first_index_write = disk_first_index_write();
   bool only_full = plan->fault == DISK_FULL && disk_operation_at(plan->at) != DISK_SYNC;
   if (machine.fatal && only_full) world_violate(world, "a-full-disk-is-not-fatal", "the store gave up");
   if (!ended && plan->at == 0) world_violate(world, "liveness", "the story did not end without a fault");
@@ -95,8 +97,9 @@ static void print_violation(const struct cases *cases, const struct disk_plan *p
   printf("VIOLATED %s\n", cases->world->violation);
   printf("  %s at operation %" PRId64 " (%s), %" PRId64 " times\n", disk_fault_names[plan->fault], plan->at,
          plan->at ? disk_operation_names[disk_operation_at(plan->at)] : "none", plan->times);
-  printf("  again: %s --seed %" PRIu64 " --case %" PRId64 ":%s:%" PRId64 ":%" PRIu64 "%s\n", cases->program,
-         cases->seed, plan->at, disk_fault_names[plan->fault], plan->times, draw, disk_lies ? " --lie" : "");
+  printf("  again: %s --seed %" PRIu64 " --case %" PRId64 ":%s:%" PRId64 ":%" PRIu64 "%s%s\n", cases->program,
+         cases->seed, plan->at, disk_fault_names[plan->fault], plan->times, draw,
+         cases->fillers ? " --fill" : "", disk_lies ? " --lie" : "");
 }
 
 bool cases_is_taken(const struct cases *cases, uint64_t number, uint64_t weight) {
@@ -105,7 +108,8 @@ bool cases_is_taken(const struct cases *cases, uint64_t number, uint64_t weight)
 }
 
 /* There are many writes and reads, much alike, and few of the others, at which more can go wrong. */
-static uint64_t weight_of(enum disk_operation operation) {
+static uint64_t weight_of(const struct cases *cases, enum disk_operation operation) {
+  if (cases->fillers) return 8;
   return operation == DISK_WRITE || operation == DISK_READ ? 2 : 16;
 }
 
@@ -119,7 +123,7 @@ static bool run_operation(const struct cases *cases, int64_t at, enum disk_opera
     for (size_t i = 0; i < (ends ? 1 : 3); i++)
       for (uint64_t draw = 0; draw < cases->draws; draw++) {
         const struct disk_plan plan = {.at = at, .fault = (enum disk_fault)fault, .times = times[i]};
-        if (!cases_is_taken(cases, seed_of(cases, &plan, draw), weight_of(operation))) continue;
+        if (!cases_is_taken(cases, seed_of(cases, &plan, draw), weight_of(cases, operation))) continue;
         run_case(cases, &plan, draw, figures);
         if (!cases->world->violation[0]) continue;
         print_violation(cases, &plan, draw);
@@ -127,6 +131,18 @@ static bool run_operation(const struct cases *cases, int64_t at, enum disk_opera
       }
   }
   return true;
+}
+
+bool cases_run_long_log(struct cases *cases, struct figures *figures) {
+  const struct disk_plan none = {0};
+  bool good = true;
+  cases->fillers = FILLERS;
+  run_case(cases, &none, 0, figures);
+  int64_t first = figures->first_index_write;
+  for (int64_t at = first; at < first + INDEX_WRITES && good; at++)
+    good = run_operation(cases, at, DISK_WRITE, figures);
+  cases->fillers = 0;
+  return good;
 }
 
 bool cases_run_all(const struct cases *cases, struct figures *figures) {
@@ -141,8 +157,9 @@ bool cases_run_all(const struct cases *cases, struct figures *figures) {
   }
   /* The recovery has counted on: once more the story alone. */
   cases_begin(cases);
-  disk_set_plan(&none, 1);
   machine_init(&machine, cases->folder, cases->world);
+  story_fill(&machine, cases->fillers);
+  disk_set_plan(&none, 1);
   ensure(story_tell(&machine) && disk_operations() == count && count <= DISK_OPERATIONS_MAX);
   for (int64_t i = 1; i <= count; i++) kinds[i] = (uint8_t)disk_operation_at(i);
   machine_release(&machine);

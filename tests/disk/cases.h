@@ -5,14 +5,18 @@
 #include "disk/disk.h"
 #include "disk/machine.h"
 
+enum { FILLERS = 120 };
+
 struct cases {
   const char *program, *folder;
   struct world *world; /* shared with processes of cases */
   uint64_t seed, every, draws;
+  int64_t fillers; /* orders that make the log long before the story; 0, or FILLERS */
 };
 
 struct figures {
   int64_t operations, faults, recoveries, failed_allocations;
+  int64_t first_index_write; /* of the last story */
 };
 
 /* Whether a case is in the share that is run: about `weight` of `every`. */
@@ -26,6 +30,8 @@ void cases_recover(const struct cases *cases, struct machine *machine, enum disk
 
 /* disk faults. False after a violation, which is printed with the command that replays it. */
 bool cases_run_all(const struct cases *cases, struct figures *figures);
+/* The same with a log so long that SQLite's index of it grows in the story's midst, at those operations. */
+bool cases_run_long_log(struct cases *cases, struct figures *figures);
 bool cases_run_one(const struct cases *cases, const struct disk_plan *plan, uint64_t draw,
                    struct figures *figures);
 

@@ -39,7 +39,7 @@ static struct {
   bool folder_exists, folder_is_durable;
   struct disk_plan plan;
   uint64_t random;
-  int64_t operations;
+  int64_t operations, first_index_write;
   uint8_t kinds[DISK_OPERATIONS_MAX + 1];
   bool hit, halted, ended;
 } disk = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -114,11 +114,15 @@ struct disk_file *disk_find(const char *path) {
   return name_now(name_find(path));
 }
 
+static bool is_index(const char *path) {
+  size_t length = strlen(path);
+  return length > 4 && strcmp(path + length - 4, "-shm") == 0;
+}
+
 static struct disk_file *file_new(const char *path) {
   ensure(disk.file_count < FILES_MAX);
   struct disk_file *file = &disk.files[disk.file_count++];
-  size_t length = strlen(path);
-  *file = (struct disk_file){.is_volatile = length > 4 && strcmp(path + length - 4, "-shm") == 0};
+  *file = (struct disk_file){.is_volatile = is_index(path)};
   changes_init(&file->changes);
   return file;
 }
@@ -174,6 +178,8 @@ static enum disk_fault draw_fault(enum disk_operation operation) {
 
 static enum disk_fault befalls(enum disk_operation operation, const char *name, off_t at, size_t size) {
   enum disk_fault fault = draw_fault(operation);
+  if (disk.first_index_write == 0 && operation == DISK_WRITE && is_index(name))
+    disk.first_index_write = disk.operations;
   if (disk_tells)
     fprintf(stderr, "%lld %s %s %zu at %lld: %s\n", (long long)disk.operations, disk_operation_names[operation],
             name, size, (long long)at, disk_fault_names[fault]);
@@ -400,11 +406,12 @@ void disk_set_plan(const struct disk_plan *plan, uint64_t seed) {
   disk.random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
   if (disk.random == 0) disk.random = 1;
   for (int i = 0; i < 4; i++) (void)next_random(&disk.random, 2);
-  disk.operations = 0;
+  disk.operations = disk.first_index_write = 0;
   disk.hit = false;
   disk_unlock();
 }
 
+int64_t disk_first_index_write(void) { return disk.first_index_write; }
 int64_t disk_operations(void) { return disk.operations; }
 enum disk_operation disk_operation_at(int64_t i) { return (enum disk_operation)disk.kinds[i]; }
 bool disk_was_hit(void) { return disk.hit; }

@@ -88,6 +88,8 @@ void disk_set_plan(const struct disk_plan *plan, uint64_t seed);
 /* Operations since the plan was set, and of which kind each was (from 1). */
 int64_t disk_operations(void);
 enum disk_operation disk_operation_at(int64_t i);
+/* The first write to SQLite's shared index since the plan was set; 0: none. */
+int64_t disk_first_index_write(void);
 /* Whether the plan's fault has befallen any operation, and whether it will befall no more. */
 bool disk_was_hit(void);
 bool disk_is_good_again(void);

@@ -7,7 +7,7 @@
 #include "disk/idle.h"
 #include "fake/world.h"
 
-enum { CHECKPOINT_PAGES = 60, TRIES = 15 };
+enum { CHECKPOINT_PAGES = 60, NEVER_PAGES = 1 << 20, TRIES = 15 };
 
 /* Production ends the process. */
 static void on_fatal(void *context, const char *text) {
@@ -56,10 +56,11 @@ bool patience_is_left(struct patience *patience) {
 bool machine_start(struct machine *machine) {
   struct patience patience = {0};
   if (machine->store) return true;
-  const struct store_sqlite_options options = {.data_folder = machine->folder,
-                                               .on_fatal = on_fatal,
-                                               .fatal_context = machine,
-                                               .checkpoint_pages = CHECKPOINT_PAGES};
+  const struct store_sqlite_options options = {
+      .data_folder = machine->folder,
+      .on_fatal = on_fatal,
+      .fatal_context = machine,
+      .checkpoint_pages = machine->world->fillers ? NEVER_PAGES : CHECKPOINT_PAGES};
   while (patience_is_left(&patience)) {
     struct failure failure = {""};
     if (store_sqlite_open(&options, &machine->store, &failure)) {
@@ -104,7 +105,7 @@ void machine_check(struct machine *machine) {
   store_sqlite_statistics(machine->store, &statistics);
   int64_t counted = 0;
   for (size_t i = 0; i < ORDER_STATUS_COUNT; i++) counted += statistics.orders[i];
-  if (counted != (int64_t)stored)
+  if (counted != (int64_t)stored + machine->world->fillers)
     world_violate(machine->world, "counters-agree", "%lld orders of %zu", (long long)counted, stored);
   struct database *database = database_open(machine->folder);
   const char *wrong = database_check(database);

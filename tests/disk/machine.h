@@ -41,6 +41,8 @@ bool patience_is_left(struct patience *patience);
 bool machine_start(struct machine *machine);
 void machine_stop(struct machine *machine);
 
+/* Starts the store and makes its log long, with so many large orders. */
+void story_fill(struct machine *machine, int64_t count);
 /* Tells the story. False where the process was ended on the way, or given up over faults that stay: then
  * it must be started again. */
 bool story_tell(struct machine *machine);

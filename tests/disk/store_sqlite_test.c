@@ -4,11 +4,12 @@
  * allocation (allocation.h), for every N.
  *
  *   test.tests.disk.store_sqlite [--seed N] [--every N] [--draws N] [--part disk|memory]
- *                                [--case AT:FAULT:TIMES:DRAW] [--memory-case AT:EVER] [--tell] [--lie]
+ *                                [--case AT:FAULT:TIMES:DRAW] [--memory-case AT:EVER] [--fill] [--tell]
+ *                                [--lie]
  *
  * --every 1 takes every case, N a share of about one in N; --draws how often each is drawn. A failing case
- * prints the command that replays exactly it. --tell shows each operation. --lie plants a disk whose fsync does
- * nothing. */
+ * prints the command that replays exactly it. --tell shows each operation. --fill tells the story on a long
+ * log. --lie plants a disk whose fsync does nothing. */
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -106,6 +107,8 @@ static bool read_options(struct options *options, int count, char **arguments) {
   for (int i = 1; i < count; i++) {
     if (strcmp(arguments[i], "--lie") == 0)
       disk_lies = true;
+    else if (strcmp(arguments[i], "--fill") == 0)
+      cases.fillers = FILLERS;
     else if (strcmp(arguments[i], "--tell") == 0)
       disk_tells = true;
     else if (!read_option(options, arguments[i], i + 1 < count ? arguments[i + 1] : ""))
@@ -129,7 +132,7 @@ static bool run(const struct options *options, struct figures *figures) {
     if (cases.world->violation[0]) printf("VIOLATED %s\n", cases.world->violation);
     return !cases.world->violation[0];
   }
-  return (!options->disk || cases_run_all(&cases, figures)) &&
+  return (!options->disk || (cases_run_all(&cases, figures) && cases_run_long_log(&cases, figures))) &&
          (!options->memory || memory_run_all(&cases, figures));
 }
 

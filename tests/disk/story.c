@@ -2,19 +2,27 @@
 
 #include "base/text.h"
 #include "disk/disk.h"
+#include "disk/idle.h"
 #include "disk/machine.h"
 #include "fake/world.h"
 #include "function/call.h"
 #include "function/operate.h"
 
-enum { BATCH = 4, ROUNDS_MAX = 200, LARGE_LINES = 40, IDLE_STEP_MS = 360000, IDLE_ROUNDS = 2 };
+enum {
+  BATCH = 4,
+  ROUNDS_MAX = 200,
+  LARGE_LINES = 40,
+  FILLER_LINES = 1000,
+  IDLE_STEP_MS = 360000,
+  IDLE_ROUNDS = 2
+};
 
 /* --- customers -------------------------------------------------------------------------------------------- */
 
-static struct bytes body_of(struct machine *machine, const char *payment, bool large, int64_t price) {
+static struct bytes body_of(struct machine *machine, const char *payment, int count, int64_t price) {
   struct text text;
   text_init(&text, &machine->arena);
-  int count = large ? LARGE_LINES : 1;
+  bool large = count > 1;
   text_append(&text, bytes_of(large ? "{\"channel\":\"wholesale\"" : "{\"channel\":\"retail\""));
   text_append(&text, BYTES(",\"currency\":\"GBP\",\"lines\":["));
   for (int i = 0; i < count; i++)
@@ -25,7 +33,7 @@ static struct bytes body_of(struct machine *machine, const char *payment, bool l
               arena_printf(&machine->arena,
                            "],\"total\":%lld,\"payment\":{\"reference\":\"pay-%s\"}%s,\"ship_to\":{\"name\":"
                            "\"A. Hart\",\"line1\":\"1 High St\",\"city\":\"Leeds\",\"country\":\"GB\"}}",
-                           (long long)price * count, payment, large ? ",\"purchase_order\":\"PO-1\"" : ""));
+                           (long long)price * count, payment, large ? ",\"purchase_order\":\"1\"" : ""));
   return text_view(&text);
 }
 
@@ -63,8 +71,9 @@ static bool post_batch(struct machine *machine, enum story_order from, enum stor
   struct accept_reply replies[STORY_COUNT];
   size_t count = 0;
   for (int which = from; which <= (int)to; which++)
-    requests[count++] = request_of(machine, story_keys[which],
-                                   body_of(machine, story_keys[which], which == STORY_LARGE, 255 + which));
+    requests[count++] =
+        request_of(machine, story_keys[which],
+                   body_of(machine, story_keys[which], which == STORY_LARGE ? LARGE_LINES : 1, 255 + which));
   if (!send(machine, requests, count, replies)) return false;
   for (size_t i = 0; i < count; i++)
     if (!is_acknowledged(machine, story_keys[(size_t)from + i], &replies[i])) return false;
@@ -84,10 +93,9 @@ static bool post_expecting(struct machine *machine, const char *key, struct byte
 
 static bool post_again(struct machine *machine) {
   const char *usual = story_keys[STORY_USUAL];
-  return post_expecting(machine, usual, body_of(machine, usual, false, 255), PROBLEM_NONE, true) &&
-         post_expecting(machine, usual, body_of(machine, usual, false, 1), PROBLEM_IDEMPOTENCY_KEY_REUSED,
-                        false) &&
-         post_expecting(machine, "stranger", body_of(machine, usual, false, 255), PROBLEM_PAYMENT_ALREADY_USED,
+  return post_expecting(machine, usual, body_of(machine, usual, 1, 255), PROBLEM_NONE, true) &&
+         post_expecting(machine, usual, body_of(machine, usual, 1, 1), PROBLEM_IDEMPOTENCY_KEY_REUSED, false) &&
+         post_expecting(machine, "stranger", body_of(machine, usual, 1, 255), PROBLEM_PAYMENT_ALREADY_USED,
                         false);
 }
 
@@ -207,6 +215,43 @@ static bool call_back(struct machine *machine) {
                                    .is_callback = true,
                                    .reference = BYTES("record")},
                  &reply);
+}
+
+/* Fillers are never carried out. */
+struct filler_store {
+  struct store port;
+  struct store *real;
+};
+
+static void commit_filler(struct store *port, const struct store_commit *commits, size_t count,
+                          struct store_result *ret_results) {
+  struct filler_store *store = (struct filler_store *)port;
+  for (size_t i = 0; i < count; i++) {
+    struct decision decision = *commits[i].decision;
+    decision.message_count = 0;
+    const struct store_commit silent = {.decision = &decision};
+    store_commit(store->real, &silent, 1, &ret_results[i]);
+  }
+  idle_wait();
+}
+
+void story_fill(struct machine *machine, int64_t count) {
+  static const struct store_operations operations = {.commit = commit_filler};
+  machine->world->fillers = count;
+  if (count == 0 || !machine_start(machine)) return;
+  struct filler_store store = {{&operations}, store_sqlite_store(machine->store)};
+  machine->context.store = &store.port;
+  for (int64_t i = 0; i < count; i++) {
+    const char *key = arena_printf(&machine->arena, "filler-%lld", (long long)i).data;
+    struct accept_request request = request_of(machine, key, body_of(machine, key, FILLER_LINES, 1));
+    struct accept_reply reply;
+    request.customer = BYTES("filler");
+    accept_run(&machine->context, &request, 1, &reply);
+    if (reply.problem != PROBLEM_NONE)
+      world_violate(machine->world, "harness", "%s", problem_code(reply.problem));
+    arena_reset(&machine->arena);
+  }
+  machine->context.store = &machine->witness.port;
 }
 
 bool story_tell(struct machine *machine) {

@@ -285,7 +285,8 @@ static void check_history(struct witness *witness, const struct known *known, co
 }
 
 static void check_lists(struct witness *witness, size_t stored, struct arena *arena) {
-  struct store_query query = {.from_ms = INT64_MIN, .to_ms = INT64_MAX, .limit = STORE_PAGE_MAX};
+  struct store_query query = {
+      .customer = BYTES("ann"), .from_ms = INT64_MIN, .to_ms = INT64_MAX, .limit = STORE_PAGE_MAX};
   struct store_page page;
   struct failure failure;
   if (!store_list(witness->real, &query, arena, &page, &failure))

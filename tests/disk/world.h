@@ -36,6 +36,7 @@ struct world {
   size_t known_count;
   int64_t now_ms; /* the outside's clock goes on */
   bool memory_is_short;
+  int64_t fillers; /* orders that are there to make the log long, of somebody else */
   int64_t commits_done, calls;
   char violation[VIOLATION_BYTES]; /* the first one; empty: none */
 };
