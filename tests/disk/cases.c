@@ -110,6 +110,7 @@ bool cases_is_taken(const struct cases *cases, uint64_t number, uint64_t weight)
 /* There are many writes and reads, much alike, and few of the others, at which more can go wrong. */
 static uint64_t weight_of(const struct cases *cases, enum disk_operation operation) {
   if (cases->fillers) return 8;
+  if (operation == DISK_SYNC_FOLDER) return cases->every / 2;
   return operation == DISK_WRITE || operation == DISK_READ ? 2 : 16;
 }
 

@@ -258,11 +258,16 @@ bool story_tell(struct machine *machine) {
   bool good = machine_start(machine) && post_batch(machine, STORY_USUAL, STORY_LARGE) && post_again(machine) &&
               work(machine, 1) && post_batch(machine, STORY_REFUSED, STORY_CANCELLED) && work(machine, 1) &&
               cancel(machine) && post_batch(machine, STORY_INVALID, STORY_INVALID) &&
-              post_batch(machine, STORY_LOST, STORY_LATER) && work(machine, ROUNDS_MAX);
+              post_batch(machine, STORY_LOST, STORY_LATER);
   if (!good) return false;
   machine_stop(machine);
-  good = !disk_is_halted() && machine_start(machine) && bring_on(machine) && call_back(machine) &&
-         work(machine, ROUNDS_MAX);
-  if (good) machine_stop(machine);
-  return good && !disk_is_halted();
+  good = !disk_is_halted() && machine_start(machine) && work(machine, ROUNDS_MAX);
+  /* Twice, since faults may have put off what brings an order there. */
+  for (int i = 0; good && i < 2; i++)
+    good = bring_on(machine) && call_back(machine) && work(machine, ROUNDS_MAX);
+  if (!good) return false;
+  /* Faults that are over have left nothing lying about. */
+  if (disk_is_good_again() && !machine->world->memory_is_short) story_check_end(machine);
+  machine_stop(machine);
+  return !disk_is_halted();
 }
