@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash process fuzz security mutation bench bench-aws bill-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash process disk fuzz security mutation bench bench-aws bill-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -37,6 +37,10 @@ crash:
 
 # Signals, full disks, few descriptors, slow, idle and broken connections, hostile services, all under load.
 process: ; @script/test process
+
+# The store on a disk that fails at every operation, and without memory at every allocation: SEED, DRAWS.
+disk:
+	@script/test disk --seed $(or $(SEED),1) --draws $(or $(DRAWS),1)
 
 # Every parser of outside bytes, all of them together for SECONDS.
 fuzz:

@@ -162,6 +162,26 @@ static size_t find_lone_surrogate(struct bytes text) {
   return text.size;
 }
 
+/* yajl does not look whether it got what it asked for. */
+static void *allocate_or_panic(void *context, size_t size_bytes) {
+  (void)context;
+  void *memory = malloc(size_bytes);
+  if (!memory) panic("out of memory");
+  return memory;
+}
+
+static void *reallocate_or_panic(void *context, void *memory, size_t size_bytes) {
+  (void)context;
+  void *grown = realloc(memory, size_bytes);
+  if (!grown) panic("out of memory");
+  return grown;
+}
+
+static void give_back(void *context, void *memory) {
+  (void)context;
+  free(memory);
+}
+
 static bool parse_with(yajl_handle handle, struct bytes text, size_t *ret_at) {
   bool good = yajl_parse(handle, (const unsigned char *)text.data, text.size) == yajl_status_ok &&
               yajl_complete_parse(handle) == yajl_status_ok;
@@ -187,8 +207,8 @@ bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, 
     *ret_detail = arena_printf(arena, "a lone surrogate at byte %zu", at);
     return false;
   }
-  yajl_handle handle = yajl_alloc(&callbacks, NULL, &reader);
-  if (!handle) panic("out of memory");
+  yajl_alloc_funcs allocation = {allocate_or_panic, reallocate_or_panic, give_back, NULL};
+  yajl_handle handle = yajl_alloc(&callbacks, &allocation, &reader);
   yajl_config(handle, yajl_dont_validate_strings, 1);
   bool good = parse_with(handle, text, &at) && reader.root && reader.depth == 0;
   yajl_free(handle);

@@ -63,13 +63,14 @@ static struct store_sqlite *store_create(const struct store_sqlite_options *opti
   pthread_mutex_init(&store->observer_mutex, NULL);
   readers_init(&store->readers);
   store->recent = recent_orders_create(RECENT_BYTES);
-  writer_init(&store->writer);
+  writer_init(&store->writer, options->checkpoint_pages);
   store->queue = queue_local_create(&store->writer);
   return store;
 }
 
-static bool start(struct store_sqlite *store, struct failure *ret_failure) {
-  if (!schema_open(store->path, &store->writer.db, ret_failure) || !check_database(store, ret_failure) ||
+static bool start(struct store_sqlite *store, const char *folder, struct failure *ret_failure) {
+  if (!data_log_settle(store->path, ret_failure) || !schema_open(store->path, &store->writer.db, ret_failure) ||
+      !data_folder_sync(folder, ret_failure) || !check_database(store, ret_failure) ||
       !writer_prepare(store, ret_failure))
     return false;
   queue_local_refill(store->queue);
@@ -82,7 +83,8 @@ bool store_sqlite_open(const struct store_sqlite_options *options, struct store_
   /* Counting every allocation costs a lock that all threads share. Refused once SQLite is in use. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   struct store_sqlite *store = store_create(options);
-  if (!data_folder_take(options->data_folder, &store->lock, ret_failure) || !start(store, ret_failure)) {
+  if (!data_folder_take(options->data_folder, &store->lock, ret_failure) ||
+      !start(store, options->data_folder, ret_failure)) {
     store_sqlite_close(store);
     return false;
   }

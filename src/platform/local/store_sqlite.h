@@ -28,6 +28,7 @@ struct store_sqlite;
 struct store_sqlite_options {
   const char *data_folder;     /* made, mode 0700, where it is missing; its parent must exist */
   size_t waiting_max;          /* commits; 0 means 20,000 */
+  int checkpoint_pages;        /* of the log, before they are brought to their place; 0 means 4,096 */
   struct telemetry *telemetry; /* NULL: none. COMMIT_BATCH (commits), COMMIT_SECONDS */
   void (*on_fatal)(void *context, const char *text); /* required; text says what to do */
   void *fatal_context;

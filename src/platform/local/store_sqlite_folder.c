@@ -21,6 +21,45 @@ static bool folder_make(const char *folder, struct failure *ret_failure) {
                      strerror(error));
 }
 
+static bool not_durable(const char *path, int error, struct failure *ret_failure) {
+  return failure_set(ret_failure,
+                     "%s cannot be made durable (%s): look at the disk's space and health, then start again",
+                     path, strerror(error));
+}
+
+bool data_folder_sync(const char *folder, struct failure *ret_failure) {
+  int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0 && errno == EACCES) return true; /* whoever may read it has made what is in it */
+  /* Some file systems know no fsync of a folder. */
+  bool good = opened >= 0 && (fsync(opened) == 0 || errno == EINVAL);
+  int error = errno;
+  if (opened >= 0) close(opened);
+  return good || not_durable(folder, error, ret_failure);
+}
+
+/* At each start, since the process that made the folder may have been killed before it was synced. */
+static bool folder_sync_above(const char *folder, struct failure *ret_failure) {
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s/..", folder) >= (int)sizeof path)
+    return failure_set(ret_failure, "the name of the data folder is too long");
+  return data_folder_sync(path, ret_failure);
+}
+
+bool data_log_settle(const char *database, struct failure *ret_failure) {
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s-wal", database) >= (int)sizeof path)
+    return failure_set(ret_failure, "the name of the data folder is too long");
+  int log = open(path, O_RDWR | O_CLOEXEC);
+  if (log < 0 && errno == ENOENT) return true;
+  if (log < 0)
+    return failure_set(ret_failure, "%s cannot be opened (%s): mend its permissions", path, strerror(errno));
+  bool good = fdatasync(log) == 0;
+  int error = errno;
+  if (good) (void)posix_fadvise(log, 0, 0, POSIX_FADV_DONTNEED);
+  close(log);
+  return good || not_durable(path, error, ret_failure);
+}
+
 /* The number the holder wrote into the lock file; 0 where it cannot be read. */
 static long lock_holder(int lock) {
   char text[24] = {0};
@@ -35,7 +74,7 @@ static bool lock_write_holder(int lock) {
 }
 
 bool data_folder_take(const char *folder, int *ret_lock, struct failure *ret_failure) {
-  if (!folder_make(folder, ret_failure)) return false;
+  if (!folder_make(folder, ret_failure) || !folder_sync_above(folder, ret_failure)) return false;
   char path[4096];
   if (snprintf(path, sizeof path, "%s/lock", folder) >= (int)sizeof path)
     return failure_set(ret_failure, "the name of the data folder is too long");

@@ -50,6 +50,14 @@ void order_id_from_blob(const uint8_t blob[ORDER_ID_BLOB_BYTES], char ret_id[ORD
 
 /* Opens and locks; `ret_lock` is closed to give the folder free. */
 MUST_USE bool data_folder_take(const char *folder, int *ret_lock, struct failure *ret_failure);
+/* Before the database is opened: what an earlier process has left in its log is on the disk from here on, or is
+ * not there. A process that was killed leaves in the kernel's cache what was never synced: it would be read,
+ * answered from, and lost with the power. And where an fsync failed the cache may hold what the disk does not,
+ * with no fsync to write it any more: so the log is read from the disk. */
+MUST_USE bool data_log_settle(const char *database, struct failure *ret_failure);
+/* Once the database and its log are there: a power loss leaves new names only in a folder that was synced.
+ * SQLite does so too, but does not look whether it succeeds. */
+MUST_USE bool data_folder_sync(const char *folder, struct failure *ret_failure);
 /* Opens the database for writing: checks what it is, sets the pragmas, migrates. */
 MUST_USE bool schema_open(const char *path, sqlite3 **ret_db, struct failure *ret_failure);
 MUST_USE bool schema_open_reader(const char *path, sqlite3 **ret_db);
@@ -57,6 +65,8 @@ MUST_USE bool schema_open_reader(const char *path, sqlite3 **ret_db);
 MUST_USE bool schema_check(sqlite3 *db, const char *path, struct failure *ret_failure);
 /* Tells of the connection's last error; returns false. */
 bool schema_failed(sqlite3 *db, const char *path, struct failure *ret_failure);
+/* SQLite tells a read that the disk refused as damage; errno, taken at once, tells them apart. */
+bool schema_read_refused(int code, int system_error);
 void schema_describe_damage(const char *path, const char *detail, struct failure *ret_failure);
 
 /* --- what callers hand to the writer --------------------------------------------------------------- */
@@ -116,7 +126,7 @@ struct writer {
   struct totals totals, stored_totals;
   int64_t start_to_write; /* the number of this start, until a transaction has written it; then 0 */
   int64_t next_number;
-  int wal_pages, checkpoint_at_pages;
+  int wal_pages, checkpoint_pages, checkpoint_at_pages;
   int64_t flush_at_us; /* monotonic */
   /* Under the mutex: */
   pthread_mutex_t mutex;
@@ -169,7 +179,7 @@ void store_fail_for_good(struct store_sqlite *store, const char *text);
 
 /* --- the writer ---------------------------------------------------------------------------------- */
 
-void writer_init(struct writer *writer);
+void writer_init(struct writer *writer, int checkpoint_pages);
 /* The database is open: its statements and totals. */
 MUST_USE bool writer_prepare(struct store_sqlite *store, struct failure *ret_failure);
 MUST_USE bool writer_start(struct store_sqlite *store, struct failure *ret_failure);

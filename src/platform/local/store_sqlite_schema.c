@@ -1,6 +1,7 @@
 /* The database file: what it must be, its pragmas, its tables and how they came to be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,13 +55,25 @@ void schema_describe_damage(const char *path, const char *detail, struct failure
               path, detail);
 }
 
+bool schema_read_refused(int code, int system_error) {
+  bool is_read = system_error == EIO || system_error == ENXIO || system_error == ERANGE;
+  return is_read && (code & 0xFF) == SQLITE_CORRUPT;
+}
+
+static bool read_refused(const char *path, int system_error, struct failure *ret_failure) {
+  return failure_set(ret_failure,
+                     "database %s cannot be read (%s): look at the disk's health, then start again", path,
+                     strerror(system_error));
+}
+
 bool schema_failed(sqlite3 *db, const char *path, struct failure *ret_failure) {
-  int code = sqlite3_errcode(db) & 0xFF;
+  int error = errno, code = sqlite3_errcode(db) & 0xFF;
+  if (schema_read_refused(code, error)) return read_refused(path, error, ret_failure);
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
     schema_describe_damage(path, sqlite3_errmsg(db), ret_failure);
     return false;
   }
-  int error = sqlite3_system_errno(db);
+  error = sqlite3_system_errno(db);
   return failure_set(ret_failure, "database %s cannot be used: %s%s%s", path, sqlite3_errmsg(db),
                      error ? ": " : "", error ? strerror(error) : "");
 }
@@ -133,6 +146,7 @@ bool schema_open(const char *path, sqlite3 **ret_db, struct failure *ret_failure
   sqlite3 *db = NULL;
   int64_t version = 0;
   bool good = false;
+  errno = 0;
   if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, sqlite_gather_register()) !=
       SQLITE_OK) {
     schema_failed(db, path, ret_failure);
@@ -163,19 +177,29 @@ bool schema_open_reader(const char *path, sqlite3 **ret_db) {
   return true;
 }
 
-bool schema_check(sqlite3 *db, const char *path, struct failure *ret_failure) {
+/* SQLITE_OK where all is sound or it was interrupted, SQLITE_CORRUPT with what it found, or another error. */
+static int look_for_damage(sqlite3 *db, char *ret_detail, size_t size_bytes) {
   sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
-    return schema_failed(db, path, ret_failure);
-  int code = sqlite3_step(statement);
-  bool good = true;
-  if (code == SQLITE_ROW) {
-    const char *answer = (const char *)sqlite3_column_text(statement, 0);
-    good = answer && strcmp(answer, "ok") == 0;
-    if (!good) schema_describe_damage(path, answer ? answer : "no answer", ret_failure);
-  } else if (code != SQLITE_INTERRUPT) {
-    good = schema_failed(db, path, ret_failure);
-  }
+  int code = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+  if (code != SQLITE_OK) return code;
+  code = sqlite3_step(statement);
+  const char *answer = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+  if (answer) snprintf(ret_detail, size_bytes, "%s", answer);
+  bool sound = (answer && strcmp(answer, "ok") == 0) || code == SQLITE_INTERRUPT;
   sqlite3_finalize(statement);
-  return good;
+  return sound ? SQLITE_OK : code == SQLITE_ROW ? SQLITE_CORRUPT : code;
+}
+
+bool schema_check(sqlite3 *db, const char *path, struct failure *ret_failure) {
+  char detail[160] = "no answer";
+  errno = 0;
+  int code = look_for_damage(db, detail, sizeof detail);
+  if (code == SQLITE_OK) return true;
+  /* A page that could not be read, or for which there was no memory, is told like damage. Damage stays. */
+  if (schema_read_refused(code, errno)) return read_refused(path, errno, ret_failure);
+  if (code == SQLITE_CORRUPT) code = look_for_damage(db, detail, sizeof detail);
+  if (code == SQLITE_OK) return true;
+  if (code != SQLITE_CORRUPT) return schema_failed(db, path, ret_failure);
+  schema_describe_damage(path, detail, ret_failure);
+  return false;
 }

@@ -105,9 +105,11 @@ static bool is_fatal(int code) {
          (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB;
 }
 
-/* The transaction was rolled back, so nothing of it is stored, and it may be tried again. */
+/* The transaction was rolled back, so nothing of it is stored, and it may be tried again. Not so where the
+ * disk was full only as the log was synced, or as its index grew, which comes after: a restart may find it. */
 static bool is_throttled(const struct transaction *transaction) {
   int code = transaction->code & 0xFF, error = transaction->system_error;
+  if (is_fatal(transaction->code) || transaction->code == SQLITE_IOERR_SHMSIZE) return false;
   if (code == SQLITE_FULL || code == SQLITE_BUSY) return true;
   return code == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT || error == EFBIG);
 }
@@ -157,7 +159,9 @@ static void run_transaction(struct store_sqlite *store, const struct batch *batc
   }
   transaction->system_error = errno;
   roll_back(writer);
-  if (is_fatal(transaction->code) && !batch->broken) end_process(store, "writing to", transaction->code);
+  bool is_unread = schema_read_refused(transaction->code, transaction->system_error);
+  if (is_fatal(transaction->code) && !is_unread && !batch->broken)
+    end_process(store, "writing to", transaction->code);
   answer_all(batch, is_throttled(transaction) ? COMMIT_THROTTLED : COMMIT_FAILED);
 }
 
@@ -217,7 +221,7 @@ static void checkpoint(struct store_sqlite *store) {
   int in_log = 0, moved = 0;
   int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
   bool whole = code == SQLITE_OK && in_log == moved;
-  writer->checkpoint_at_pages = whole ? CHECKPOINT_PAGES : writer->wal_pages + CHECKPOINT_PAGES;
+  writer->checkpoint_at_pages = writer->checkpoint_pages + (whole ? 0 : writer->wal_pages);
   /* The check's long look keeps the log from beginning anew: better no check than a full disk. */
   if (!whole && writer->wal_pages > CHECK_LOG_PAGES_MAX && store->check.db) sqlite3_interrupt(store->check.db);
   if (is_fatal(code)) end_process(store, "bringing the log into", code);
@@ -294,8 +298,9 @@ static void *writer_run(void *context) {
   return NULL;
 }
 
-void writer_init(struct writer *writer) {
-  writer->checkpoint_at_pages = CHECKPOINT_PAGES;
+void writer_init(struct writer *writer, int checkpoint_pages) {
+  writer->checkpoint_pages = checkpoint_pages ? checkpoint_pages : CHECKPOINT_PAGES;
+  writer->checkpoint_at_pages = writer->checkpoint_pages;
   writer->last = &writer->first;
   arena_init(&writer->arena);
   pthread_condattr_t monotonic;

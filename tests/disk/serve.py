@@ -1,0 +1,99 @@
+"""The server while memory runs out: python tests/disk/serve.py [--rounds 100] [--seed N]
+
+As tests/crash/run.py, but each round the server's Nth allocation fails, in whatever library it is (or that one
+and all after it), while real orders come in. The server must go on, refuse the start with a message, or end by
+its panic; it is started again, and at the end the audit's last four columns must be zero. SPILLWAY_PROGRAM names
+the program, SPILLWAY_SHIM the library built of allocation_shim.c.
+"""
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "crash"))
+import run as crash  # noqa: E402
+
+SHIM = os.environ.get("SPILLWAY_SHIM", str(ROOT / "build" / "tests" / "liballocation_shim.so"))
+STARTING, ALLOCATIONS_MAX = 3000, 400_000
+
+
+class Rig(crash.Rig):
+    """`ends` counts how rounds ended."""
+
+    def __init__(self, folder, seed):
+        self.ends = {"went on": 0, "panic": 0, "start refused": 0}
+        super().__init__(folder, seed)
+
+    def said(self, since):
+        with open(self.folder / "server.log", "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def draw(self):
+        """Half of them while it starts, half under load."""
+        most = STARTING if self.random.random() < 0.4 else ALLOCATIONS_MAX
+        return f"{int(most ** self.random.uniform(0.3, 1.0))}{self.random.choice(['', '', '+'])}"
+
+    def serve_short_of_memory(self):
+        at, since = self.draw(), os.path.getsize(self.folder / "server.log")
+        self.server.kill()
+        self.server.wait()
+        crash.ENVIRONMENT.update(LD_PRELOAD=SHIM, SPILLWAY_FAIL_ALLOCATION=at)
+        urls = [f"--{service}-url={self.services}/{service}" for service in ("inventory", "accounting", "fulfilment")]
+        self.server = self.start("serve", f"--listen={self.url[len('http://'):]}", f"--data={self.folder / 'data'}",
+                                 f"--jwt-secret-file={self.secret}", "--retry-first=50ms", "--retry-max=1s", *urls)
+        for name in ("LD_PRELOAD", "SPILLWAY_FAIL_ALLOCATION"):
+            del crash.ENVIRONMENT[name]
+        started = self.server.stdout.readline() != b""
+        until = time.monotonic() + self.random.uniform(0.2, 1.5)
+        while self.server.poll() is None and (not started or time.monotonic() < until):
+            time.sleep(0.01)
+        self.judge(at, started, self.said(since))
+        if self.server.poll() is not None:
+            self.serve()
+
+    def judge(self, at, started, said):
+        code = self.server.poll()
+        if code is None:
+            self.ends["went on"] += "allocation_failed" in said
+        elif code == -signal.SIGABRT and '"event":"panic"' in said:
+            self.ends["panic"] += 1
+        elif code in (1, 2) and not started and said.replace('{"event":"allocation_failed"}', "").strip():
+            self.ends["start refused"] += 1
+        else:
+            sys.exit(f"allocation {at}: the server ended with {code} and said:\n{said[-2000:]}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    options = parser.parse_args()
+    started = time.monotonic()
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(folder, options.seed)
+        try:
+            surge = rig.surge(options.rounds * 2, 0)
+            rounds = 0
+            while surge.poll() is None and rounds < options.rounds:
+                rig.serve_short_of_memory()
+                rounds += 1
+            if surge.wait(600) != 0:
+                sys.exit("the surge did not run to its end")
+            code = rig.audit()
+        finally:
+            rig.stop()
+        if code:
+            sys.exit(f"the audit found violations; again with: tests/disk/serve.py --rounds {options.rounds} --seed {options.seed}")
+    print(f"rounds: {rounds} with a failed allocation: " + ", ".join(f"{count} {end}" for end, count in rig.ends.items()))
+    print(f"{rounds} passed in {time.monotonic() - started:.1f}s")
+
+
+if __name__ == "__main__":
+    main()
