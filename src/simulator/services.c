@@ -85,7 +85,7 @@ static void call_back(struct sim *sim, void *context) {
     if (status == 204) invariants_on_callback(world, record, callback->deadline_ms);
     if (status == 409) world_mark(world, MARK_CALLBACK_CONFLICT);
     if (status == 403) world_mark(world, MARK_CALLBACK_EXPIRED);
-    if (status == 204 && sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE])) continue;
+    if (status == 204 && sim_strikes(sim, POINT_HEARD, FAULT_DUPLICATE)) continue;
     if (status == 204 || status == 409 || status == 403) break;
     sim_sleep(sim, 1000 << (tries < 8 ? tries : 8));
   }

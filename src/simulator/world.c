@@ -145,7 +145,7 @@ static void relay(struct sim *sim, void *context) {
   size_t count = store_sim_stream(world->store, world->stream_position, RELAY_BATCH, messages), done = 0;
   relay_run(queue_sim_port(world->queue), messages, count, sent);
   while (done < count && sent[done]) done++;
-  bool again = sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE]);
+  bool again = sim_strikes(sim, POINT_RELAY, FAULT_DUPLICATE);
   if (again) world_mark(world, MARK_STREAM_REPLAYED);
   if (!again && !sim_is_ghost(sim)) world->stream_position += done;
   world->relay_is_on = store_sim_stream(world->store, world->stream_position, 1, messages) > 0;
@@ -359,6 +359,7 @@ bool world_run(struct world *world) {
   world->sim.faults = (struct sim_faults){.rates[0] = 0};
   world->sim.exact_for_ever = false;
   world->sim.exact_point = world->sim.exact_point ? UINT64_MAX : 0;
+  world->sim.only_count = 0;
   int64_t limit_ms = world->sim.now_ms + QUIET_LIMIT_MS;
   sim_run(&world->sim, limit_ms);
   if (!world->violated && world->sim.heap_count > 0)
