@@ -7,8 +7,8 @@
 #include "base/failure.h"
 #include "cli/client.h"
 #include "cli/histogram.h"
-#include "cli/key_index.h"
-#include "cli/retail.h"
+#include "base/key_index.h"
+#include "retail/retail.h"
 #include "cli/surge_curve.h"
 
 struct surge_settings {

@@ -23,7 +23,7 @@ ORDERS = "60"
 
 def copy_tree(folder):
     for name in subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file() and name.split("/")[0] in ("src", "cmake", "docs", "CMakeLists.txt") or name.startswith(("tests/protocol/", "examples/")):
+        if name and (ROOT / name).is_file() and name.split("/")[0] in ("src", "cmake", "docs", "CMakeLists.txt") or name.startswith("tests/protocol/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
@@ -48,7 +48,7 @@ def simulate(folder, program, arguments):
 
 
 def swarm(seeds):
-    return ["--seeds", str(seeds), "--orders", ORDERS, "--no-shrinking"]
+    return ["--seeds", str(seeds), "--orders", ORDERS, "--data", str(ROOT / "examples" / "online_retail_sample.csv"), "--no-shrinking"]
 
 
 def plant(folder, bug):

@@ -9,7 +9,7 @@ enum { FREEZE_MS = 45000, SLOW_MS = 5000, LATENCY_MS = 12, STOP_MS_MOST = 300000
 
 const char *const sim_point_names[POINT_COUNT] = {"commit", "committed", "load",   "list",  "send",    "sent",
                                                   "spill",  "spilled",   "call",   "called", "settle", "serve",
-                                                  "receive", "relay",    "heard",  "time"};
+                                                  "receive", "note", "relay",    "heard",  "time"};
 const char *const sim_fault_names[FAULT_COUNT] = {"none",  "gone",   "kill",      "stop",   "freeze",  "slow",
                                                   "throttle", "fail", "lose",     "stale",  "partly",  "duplicate",
                                                   "refuse", "pending", "invalid", "garbage", "jump"};

@@ -36,6 +36,7 @@ enum sim_point {
   POINT_SETTLE,  /* before messages are acknowledged or put back */
   POINT_SERVE,   /* between a request's parts */
   POINT_RECEIVE, /* a message is handed to a function */
+  POINT_NOTE,    /* before new orders are entered into the directory */
   POINT_RELAY,   /* a part of the stream has been relayed */
   POINT_HEARD,   /* a callback was taken */
   POINT_TIME,    /* the wall clock goes on */

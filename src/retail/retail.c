@@ -1,10 +1,10 @@
-#include "cli/retail.h"
+#include "retail/retail.h"
 
 #include <stdlib.h>
 
 #include "base/panic.h"
-#include "cli/csv.h"
-#include "cli/key_index.h"
+#include "retail/csv.h"
+#include "base/key_index.h"
 #include "order/order.h"
 
 enum column { INVOICE, SKU, DESCRIPTION, QUANTITY, DATE, PRICE, CUSTOMER, COUNTRY, COLUMN_COUNT };
