@@ -1,6 +1,6 @@
 # A short front of CMake: the presets are in CMakePresets.json.
 .DEFAULT_GOAL := release
-.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust planted crash process disk fuzz security mutation bench bench-aws bill-aws package-aws format tidy clean
+.PHONY: release debug asan tsan coverage test unit e2e simulate exhaust protocol planted crash process disk fuzz security mutation bench bench-aws bill-aws package-aws format tidy clean
 
 release debug asan tsan coverage:
 	@cmake --preset $@ $(if $(filter release,$@),-DSPILLWAY_TESTS=$(or $(TESTS),OFF)) >/dev/null
@@ -15,13 +15,18 @@ e2e: ; @script/test e2e
 tidy: ; @script/test tidy
 security: ; @script/test security
 
+INVOICES = examples/online_retail_sample.csv
 # Simulated worlds: SEEDS of them from SEED on, or for as long as SECONDS says (a nightly run).
 simulate: simulator
-	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),100) --twice $(if $(SECONDS),--seconds $(SECONDS),--seeds $(or $(SEEDS),1000))
+	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),100) --data $(INVOICES) --twice $(if $(SECONDS),--seconds $(SECONDS),--seeds $(or $(SEEDS),1000))
 
 # A short simulated world with every fault at every point, once and for ever.
 exhaust: simulator
-	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),8) --exhaust
+	@build/simulator --seed $(or $(SEED),1) --orders $(or $(ORDERS),8) --data $(INVOICES) --exhaust
+
+# The DynamoDB store's claim protocol: every interleaving of two functions with MISHAPS of them, and RUNS by chance.
+protocol: simulator
+	@build/protocol --mishaps $(or $(MISHAPS),2) --jumps $(or $(JUMPS),0) --chance $(or $(RUNS),20000)
 
 # Plants bugs that break the promise; the simulator must find each.
 planted:
@@ -29,7 +34,7 @@ planted:
 
 .PHONY: simulator
 simulator:
-	@cmake --preset release >/dev/null && cmake --build build --target simulator -- --quiet
+	@cmake --preset release >/dev/null && cmake --build build --target simulator protocol -- --quiet
 
 # kill -9 under load; ROUNDS=1000 for the long run.
 crash:

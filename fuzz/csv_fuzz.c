@@ -1,6 +1,6 @@
-/* Comma-separated values (cli/csv.h): what is read is written with every field quoted, and read again the
+/* Comma-separated values (retail/csv.h): what is read is written with every field quoted, and read again the
  * same. */
-#include "cli/csv.h"
+#include "retail/csv.h"
 
 #include "fuzz.h"
 

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/attributes.h"
 #include "base/failure.h"
-#include "cli/key_index.h"
+#include "base/key_index.h"
 #include "order/step.h"
 #include "wire/json.h"
 

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "cli/key_index.h"
+#include "base/key_index.h"
 #include "order/step.h"
 #include "wire/json.h"
 

@@ -1,5 +1,7 @@
 #include "function/admit.h"
 
+#include "base/digest.h"
+#include "base/encode.h"
 #include "order/content.h"
 #include "wire/id.h"
 
@@ -46,8 +48,10 @@ static void contest(const struct function_context *context, struct admitting *ad
   } else {
     conflict = arena_printf(arena, "its Idempotency-Key has made the order %.*s, with other content",
                             BYTES_PRINTF(order->id));
-    struct bytes key =
-        arena_printf(arena, "%.*s %.*s", BYTES_PRINTF(order->id), BYTES_PRINTF(order->content_json));
+    uint8_t digest[SHA256_BYTES]; /* the content may be larger than what a key may be */
+    sha256(order->content_json, digest);
+    struct bytes of_content = base64url_encode(bytes_from(digest, sizeof digest), arena);
+    struct bytes key = arena_printf(arena, "%.*s %.*s", BYTES_PRINTF(order->id), BYTES_PRINTF(of_content));
     id_derive(context->id_secret, order->customer, key, admitting->contested_id);
     order->id = bytes_from(admitting->contested_id, ID_CHARACTERS);
   }

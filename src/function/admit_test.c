@@ -134,6 +134,28 @@ static void test_an_id_taken_meanwhile(void **state) {
   assert_int_equal(admit(w, &intake->orders[0]).settlement, SETTLE_RETRY);
 }
 
+/* The same with an order of many lines: its content is larger than what an id can be derived from. */
+static void test_an_id_taken_meanwhile_from_a_large_order(void **state) {
+  struct fake_world *w = *state;
+  struct fake_intake *intake = intake_of(w);
+  struct text lines;
+  text_init(&lines, &w->arena);
+  for (int i = 0; i < 90; i++)
+    text_append_string(&lines, ",{\"sku\":\"85123A\",\"quantity\":1,\"unit_price\":0}");
+  struct bytes small = fake_retail(w, "pay_1", ""), end_of_lines = BYTES("}]");
+  size_t at = (size_t)((const char *)memmem(small.data, small.size, end_of_lines.data, 2) - small.data) + 1;
+  struct bytes large = arena_printf(&w->arena, "%.*s%.*s%s", (int)at, small.data,
+                                    BYTES_PRINTF(text_view(&lines)), small.data + at);
+  fake_store_script(&w->store, COMMIT_THROTTLED);
+  assert_int_equal(fake_accept_body(w, "ada", "k", large).problem, PROBLEM_NONE);
+  assert_true(intake->orders[0].content_json.size > 4096);
+  assert_int_equal(fake_accept_body(w, "ada", "k", fake_retail(w, "pay_2", "")).problem, PROBLEM_NONE);
+  assert_int_equal(admit(w, &intake->orders[0]).settlement, SETTLE_ACK);
+  assert_int_equal(w->store.count, 2);
+  assert_int_equal(w->store.rows[1]->order.status, ORDER_ATTENTION);
+  assert_views_equal(w->store.rows[1]->order.content_json, intake->orders[0].content_json);
+}
+
 static void test_dead_letters_come_to_attention(void **state) {
   struct fake_world *w = *state;
   struct bytes id = fake_accept(w, "ada", "pay_1");
@@ -164,6 +186,7 @@ int main(void) {
       TEST(test_a_store_that_cannot_take_it_yet),
       TEST(test_a_payment_taken_meanwhile),
       TEST(test_an_id_taken_meanwhile),
+      TEST(test_an_id_taken_meanwhile_from_a_large_order),
       TEST(test_dead_letters_come_to_attention),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,6 @@
 #include "wire/id.h"
 #include "wire/json.h"
 
-enum { GOOD_WORDS = 4 };
-
 struct customer {
   struct world *world;
   int number;
@@ -22,49 +20,70 @@ struct attempt {
   struct bytes key, body, canonical;
   char id[ORDER_ID_CHARACTERS];
   struct record *record;
+  bool is_bad; /* it must be refused */
+  struct bytes payment, purchase_order;
 };
 
-static struct bytes body_of(struct world *world, struct arena *arena, bool wholesale, size_t sku,
-                            int64_t quantity, struct bytes reference, int variant) {
-  int64_t price = 100 + (int64_t)sku * 50, total = price * quantity + variant;
-  static const char address[] =
-      "\"ship_to\":{\"name\":\"A. Hart\",\"line1\":\"1 High St\",\"city\":\"Leeds\",\"country\":\"GB\"}";
-  (void)world;
-  return wholesale
-             ? arena_printf(
-                   arena,
-                   "{\"channel\":\"wholesale\",\"currency\":\"GBP\",\"purchase_order\":\"%.*s\",\"lines\":"
-                   "[{\"sku\":\"S%zu\",\"quantity\":%lld,\"unit_price\":%lld}],\"shipping\":%d,\"total\":%lld,%"
-                   "s}",
-                   BYTES_PRINTF(reference), sku, (long long)quantity, (long long)price, variant,
-                   (long long)total, address)
-             : arena_printf(arena,
-                            "{\"channel\":\"retail\",\"currency\":\"GBP\",\"payment\":{\"reference\":\"%.*s\"},"
-                            "\"lines\":"
-                            "[{\"sku\":\"S%zu\",\"quantity\":%lld,\"unit_price\":%lld}],\"shipping\":%d,"
-                            "\"total\":%lld,%s}",
-                            BYTES_PRINTF(reference), sku, (long long)quantity, (long long)price, variant,
-                            (long long)total, address);
-}
-
 /* The content as it must be stored, by the program's own reading; what is asked is whether it stays so. */
-static struct bytes canonical_of(struct bytes body, struct arena *arena, struct order_content *ret_content) {
+static struct bytes canonical_of(struct bytes body, struct arena *arena, struct order_content *ret_content,
+                                 bool *ret_bad) {
   struct json *root;
   struct bytes detail;
   struct problem_errors errors;
   problem_errors_init(&errors, arena);
-  if (!json_parse(body, arena, &root, &detail)) return (struct bytes){NULL, 0};
+  *ret_bad = !json_parse(body, arena, &root, &detail);
+  if (*ret_bad) return (struct bytes){NULL, 0};
   order_content_read(root, false, arena, ret_content, &errors);
+  *ret_bad = errors.count > 0;
+  if (*ret_bad) return (struct bytes){NULL, 0};
   return order_content_write(ret_content, arena);
+}
+
+/* What inventory counts of it. */
+static void count_units(struct record *record, const struct order_content *content) {
+  for (size_t i = 0; i < content->lines.count; i++) {
+    const struct order_line *line = &content->lines.items[i];
+    size_t sku = line->sku.size == 2 && line->sku.data[0] == 'S' ? (size_t)(line->sku.data[1] - '0') : i;
+    record->units[sku % SKUS] += 1 + line->quantity % 9;
+  }
+}
+
+static void note_used(struct world *world, int customer, struct attempt *attempt,
+                      const struct order_content *content) {
+  if (world->used_count == world->used_room) {
+    world->used_room = world->used_room ? world->used_room * 2 : 256;
+    world->used = realloc(world->used, world->used_room * sizeof *world->used);
+    if (!world->used) abort();
+  }
+  attempt->purchase_order = arena_copy(&world->arena, content->purchase_order);
+  if (content->payment) attempt->payment = arena_copy(&world->arena, content->payment->reference);
+  struct used *used = &world->used[world->used_count++];
+  *used = (struct used){customer, "", attempt->payment, attempt->purchase_order};
+  memcpy(used->id, attempt->id, ORDER_ID_CHARACTERS);
+}
+
+/* Another order wanted its payment, or its customer's purchase order. */
+static bool has_rival(const struct world *world, int customer, const struct attempt *attempt) {
+  for (size_t i = 0; i < world->used_count; i++) {
+    const struct used *used = &world->used[i];
+    if (memcmp(used->id, attempt->id, ORDER_ID_CHARACTERS) == 0) continue;
+    if (attempt->payment.size && bytes_equal(used->payment, attempt->payment)) return true;
+    if (attempt->purchase_order.size && used->customer == customer &&
+        bytes_equal(used->purchase_order, attempt->purchase_order))
+      return true;
+  }
+  return false;
 }
 
 static void note_attempt(struct world *world, int customer, struct attempt *attempt, struct arena *arena) {
   struct order_content content;
-  attempt->canonical = canonical_of(attempt->body, arena, &content);
+  attempt->canonical = canonical_of(attempt->body, arena, &content, &attempt->is_bad);
   id_derive(world->functions.id_secret, arena_printf(arena, "customer-%d", customer), attempt->key,
             attempt->id);
   struct record *record = attempt->record = record_make(world, bytes_from(attempt->id, ORDER_ID_CHARACTERS));
   record->customer = customer;
+  if (attempt->is_bad) return;
+  note_used(world, customer, attempt, &content);
   for (size_t i = 0; i < record->body_count; i++)
     if (bytes_equal(record->bodies[i], attempt->canonical)) return;
   if (record->body_count < sizeof record->bodies / sizeof *record->bodies)
@@ -72,8 +91,8 @@ static void note_attempt(struct world *world, int customer, struct attempt *atte
   if (record->body_count > 1) return;
   world->attempted++;
   record->key = arena_copy(&record->arena, attempt->key);
-  record->quantity = content.lines.items[0].quantity;
-  record->sku = content.lines.items[0].sku.data[1] - '0';
+  count_units(record, &content);
+  record->on_terms = content.payment == NULL;
   record->total = content.total;
   if (content.payment) record->payment = arena_copy(&record->arena, content.payment->reference);
 }
@@ -105,6 +124,31 @@ static void check_accepted(struct world *world, const struct attempt *attempt, s
   world->acknowledged++;
 }
 
+static void note_answer(struct customer *customer, struct attempt *attempt, int status, struct bytes answer,
+                        bool replayed, struct arena *arena) {
+  struct world *world = customer->world;
+  if (attempt->is_bad && status == 202)
+    world_violate(world, "invalid-is-refused", "%.*s", ORDER_ID_CHARACTERS, attempt->id);
+  else if (status == 202)
+    check_accepted(world, attempt, answer, replayed, arena);
+  if (status == 422) world_mark(world, attempt->is_bad ? MARK_REFUSED_INVALID : MARK_KEY_REUSED);
+  if (status == 422 && !attempt->is_bad && attempt->record->body_count < 2)
+    world_violate(world, "valid-is-accepted", "%.*s: %.*s", ORDER_ID_CHARACTERS, attempt->id,
+                  BYTES_PRINTF(answer));
+  if (status == 409) world_mark(world, MARK_PAYMENT_USED);
+  /* An order that was named is the customer's own. */
+  if (status != 409) return;
+  if (!has_rival(world, customer->number, attempt))
+    world_violate(world, "refused-for-a-reason", "%.*s: %.*s", ORDER_ID_CHARACTERS, attempt->id,
+                  BYTES_PRINTF(answer));
+  struct bytes name = BYTES("has made the order ");
+  const char *at = memmem(answer.data, answer.size, name.data, name.size);
+  world_mark(world, at ? MARK_PURCHASE_ORDER_USED : MARK_PAYMENT_OF_ANOTHER);
+  const struct record *first = at ? record_find(world, bytes_from(at + name.size, ORDER_ID_CHARACTERS)) : NULL;
+  if (at && (!first || first->customer != customer->number))
+    world_violate(world, "no-foreign-eyes", "%.*s names another's order", ORDER_ID_CHARACTERS, attempt->id);
+}
+
 /* Sends it until there is an answer; the last status, 0 where the customer gave up. */
 static int send(struct customer *customer, struct attempt *attempt) {
   struct world *world = customer->world;
@@ -118,9 +162,7 @@ static int send(struct customer *customer, struct attempt *attempt) {
     status = world_request(world, "POST", BYTES("/v1/orders"), customer->number, attempt->key, attempt->body,
                            &arena, &answer, &replayed);
     world_tell(world, attempt->id, "POST: %d%s", status, replayed ? ", replayed" : "");
-    if (status == 202) check_accepted(world, attempt, answer, replayed, &arena);
-    if (status == 422) world_mark(world, MARK_KEY_REUSED);
-    if (status == 409) world_mark(world, MARK_PAYMENT_USED);
+    note_answer(customer, attempt, status, answer, replayed, &arena);
     if (status == 503) world_mark(world, MARK_REFUSED_EARLY);
     if (status != 0 && status != 503) break;
     if (tries > 2 && sim_below(&world->sim, 12) == 0) break; /* gives up: unanswered */
@@ -167,18 +209,30 @@ static void cancel(struct customer *customer, const struct attempt *attempt) {
   arena_release(&arena);
 }
 
+/* An order's body; with `variant` it has other content. Sometimes the payment is one that another has used, or
+ * the purchase order one of before. */
+static struct bytes make_body(struct customer *customer, size_t number, int variant) {
+  struct world *world = customer->world;
+  struct sim *sim = &world->sim;
+  struct arena *arena = &customer->arena;
+  bool wholesale = sim_below(sim, 4) == 0, has_payment = !wholesale || sim_below(sim, 2) == 0;
+  bool shared = sim_below(sim, 10) == 0, is_real = world->options.invoices && sim_below(sim, 12) == 0;
+  struct bytes none = {NULL, 0};
+  struct bytes payment = shared ? arena_printf(arena, "shared-%zu", number / 2)
+                                : arena_printf(arena, "pay-%d-%zu", customer->number, number);
+  struct bytes purchase =
+      arena_printf(arena, "po-%zu", shared ? number / 3 : 1000 + number); /* of this customer alone */
+  if (is_real) world_mark(world, MARK_REAL_ORDER);
+  if (is_real) return order_body_real(world, payment, purchase, arena);
+  return order_body(world, wholesale, has_payment ? payment : none, wholesale ? purchase : none, variant,
+                    arena);
+}
+
 static void buy(struct customer *customer, size_t number, struct attempt *last) {
   struct world *world = customer->world;
   struct sim *sim = &world->sim;
   struct attempt attempt = {.key = arena_printf(&customer->arena, "k-%d-%zu", customer->number, number)};
-  bool wholesale = sim_below(sim, 4) == 0;
-  size_t sku = sim_below(sim, SKUS);
-  int64_t quantity = 1 + (int64_t)sim_below(sim, 9);
-  struct bytes reference =
-      arena_printf(&customer->arena, "%s-%d-%zu", wholesale ? "po" : "pay", customer->number, number);
-  if (!wholesale && sim_below(sim, 10) == 0)
-    reference = arena_printf(&customer->arena, "shared-%zu", number / 2);
-  attempt.body = body_of(world, &customer->arena, wholesale, sku, quantity, reference, 0);
+  attempt.body = make_body(customer, number, 0);
   send(customer, &attempt);
   switch (sim_below(sim, 12)) {
     case 0: /* once more, as it was */
@@ -186,7 +240,7 @@ static void buy(struct customer *customer, size_t number, struct attempt *last) 
       break;
     case 1: { /* the same key, another order */
       struct attempt other = attempt;
-      other.body = body_of(world, &customer->arena, wholesale, sku, quantity, reference, 7);
+      other.body = make_body(customer, number, 7);
       send(customer, &other);
       break;
     }
@@ -215,7 +269,10 @@ static void shop(struct sim *sim, void *context) {
   struct world *world = customer->world;
   struct attempt last = {.record = NULL};
   for (size_t i = 0; i < customer->orders && !world->violated; i++) {
-    sim_sleep(sim, (int64_t)sim_below(sim, 200));
+    sim_chapter(sim, i);
+    int64_t pause_ms = (int64_t)sim_below(sim, 200);
+    if (world->options.left_out && world->options.left_out[customers_place(customer->number, i)]) continue;
+    sim_sleep(sim, world->options.prompt ? 0 : pause_ms);
     buy(customer, i, &last);
   }
   if (last.record) look(customer, &last, false);
@@ -246,7 +303,8 @@ static void decide(struct world *world, const struct json *entry, struct arena *
       world_request(world, "POST", target, CUSTOMERS, (struct bytes){NULL, 0}, body, arena, &answer, NULL);
   world_tell(world, record->id, "operator: %s %s: %d", skip ? "skip" : "retry", command_rules[command].name,
              status);
-  if (status == 202) world_mark(world, skip ? MARK_SKIPPED_BY_HAND : MARK_RETRIED_BY_HAND);
+  if (status != 202) return;
+  world_mark(world, !skip ? MARK_RETRIED_BY_HAND : applied ? MARK_SKIPPED_AS_APPLIED : MARK_SKIPPED_UNAPPLIED);
 }
 
 static void operate(struct sim *sim, void *context) {

@@ -112,12 +112,22 @@ static void check_effects(struct world *world, const struct stored *stored, cons
   }
 }
 
-static void note_status(struct world *world, const struct stored *stored) {
+static void note_status(struct world *world, struct stored *stored) {
   static const enum world_mark marks[ORDER_STATUS_COUNT] = {[ORDER_COMPLETED] = MARK_COMPLETED,
                                                             [ORDER_REJECTED] = MARK_REJECTED,
                                                             [ORDER_CANCELLED] = MARK_CANCELLED,
                                                             [ORDER_ATTENTION] = MARK_ATTENTION};
   if (stored->previous.revision && stored->previous.status == stored->order.status) return;
+  stored->status_changed = ++world->status_changes;
+  if (!stored->order.content.payment && stored->order.status == ORDER_COMPLETED)
+    world_mark(world, MARK_ON_TERMS_COMPLETED);
+  if (!stored->order.content.payment &&
+      (stored->order.status == ORDER_REJECTED || stored->order.status == ORDER_CANCELLED))
+    world_mark(world, MARK_ON_TERMS_UNDONE);
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (stored->order.slots[i].state == SLOT_ATTENTION && stored->order.slots[i].unsettled &&
+        world->options.idempotency[command_service((enum order_command)i)] == IDEMPOTENCY_NONE)
+      world_mark(world, MARK_UNKNOWN_WITHOUT_KEYS);
   if (marks[stored->order.status]) world_mark(world, marks[stored->order.status]);
   if (stored->order.status == ORDER_REJECTED && stored->order.slots[COMMAND_RELEASE].state == SLOT_DONE)
     world_mark(world, MARK_UNDONE_AFTER_REFUSAL);
@@ -185,8 +195,9 @@ static void check_sums(struct world *world) {
   int64_t taken[SKUS] = {0}, recorded = 0, refunded = 0;
   for (size_t i = 0; i < world->record_count; i++) {
     const struct record *record = world->all[i];
-    taken[record->sku] += record->quantity * (record->commands[COMMAND_RESERVE].applied -
-                                              record->commands[COMMAND_RELEASE].applied);
+    for (size_t j = 0; j < SKUS; j++)
+      taken[j] += record->units[j] *
+                  (record->commands[COMMAND_RESERVE].applied - record->commands[COMMAND_RELEASE].applied);
     recorded += record->total * record->commands[COMMAND_RECORD].applied;
     refunded += record->total * record->commands[COMMAND_REFUND].applied;
   }

@@ -26,10 +26,11 @@ static const unsigned before_faults =
     FAULT_BIT(FAULT_GARBAGE);
 
 static void apply(struct world *world, struct record *record, enum order_command command) {
-  int64_t *stock = &world->stock[record->sku];
   record->commands[command].applied++;
-  if (command == COMMAND_RESERVE) *stock -= record->quantity;
-  if (command == COMMAND_RELEASE) *stock += record->quantity;
+  for (size_t i = 0; i < SKUS; i++) {
+    if (command == COMMAND_RESERVE) world->stock[i] -= record->units[i];
+    if (command == COMMAND_RELEASE) world->stock[i] += record->units[i];
+  }
   if (command == COMMAND_RECORD) world->money_recorded += record->total;
   if (command == COMMAND_REFUND) world->money_refunded += record->total;
   if (!record->commands[command].reference[0])
@@ -40,10 +41,17 @@ static void apply(struct world *world, struct record *record, enum order_command
   invariants_on_applied(world, record, command);
 }
 
+static bool is_out_of_stock(const struct world *world, const struct record *record,
+                            enum order_command command) {
+  for (size_t i = 0; i < SKUS && command == COMMAND_RESERVE; i++)
+    if (world->stock[i] < record->units[i]) return true;
+  return false;
+}
+
 static bool would_refuse(struct world *world, const struct record *record, enum order_command command,
                          enum sim_fault fault) {
   if (command_rules[command].is_undo) return false;
-  return fault == FAULT_REFUSE || (command == COMMAND_RESERVE && world->stock[record->sku] < record->quantity);
+  return fault == FAULT_REFUSE || is_out_of_stock(world, record, command);
 }
 
 /* --- callbacks ------------------------------------------------------------------------------------- */
@@ -68,6 +76,8 @@ static void call_back(struct sim *sim, void *context) {
   struct arena arena;
   bool taken = false;
   arena_init(&arena);
+  if (!record->commands[callback->command].applied && is_out_of_stock(world, record, callback->command))
+    callback->done = false; /* others have it meanwhile */
   if (!record->commands[callback->command].applied && callback->done) apply(world, record, callback->command);
   if (!callback->done) record->commands[callback->command].refused = true;
   record->commands[callback->command].pending = false;
@@ -80,12 +90,12 @@ static void call_back(struct sim *sim, void *context) {
     int status =
         world_request(world, "POST", callback->path, -1, (struct bytes){NULL, 0}, body, &arena, &answer, NULL);
     world_tell(world, record->id, "callback of %s: %d", command_rules[callback->command].name, status);
+    if (status == 204) world_mark(world, taken ? MARK_CALLBACK_TWICE : MARK_CALLBACK_TAKEN);
     taken = taken || status == 204;
-    if (status == 204) world_mark(world, MARK_CALLBACK_TAKEN);
     if (status == 204) invariants_on_callback(world, record, callback->deadline_ms);
     if (status == 409) world_mark(world, MARK_CALLBACK_CONFLICT);
     if (status == 403) world_mark(world, MARK_CALLBACK_EXPIRED);
-    if (status == 204 && sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE])) continue;
+    if (status == 204 && sim_strikes(sim, POINT_HEARD, FAULT_DUPLICATE)) continue;
     if (status == 204 || status == 409 || status == 403) break;
     sim_sleep(sim, 1000 << (tries < 8 ? tries : 8));
   }
@@ -109,7 +119,7 @@ static void promise(struct world *world, struct record *record, enum order_comma
   const struct stored *stored = store_sim_find(world->store, bytes_from(record->id, ORDER_ID_CHARACTERS));
   callback->deadline_ms = stored ? stored->order.slots[command].deadline_ms : 0;
   callback->done = command_rules[command].is_undo || sim_below(&world->sim, 5) > 0;
-  if (command == COMMAND_RESERVE && world->stock[record->sku] < record->quantity) callback->done = false;
+  if (is_out_of_stock(world, record, command)) callback->done = false;
   int64_t delay_ms = (int64_t)sim_below(&world->sim, CALLBACK_MS_MAX);
   if (sim_below(&world->sim, 8) == 0) delay_ms += 300000; /* after the deadline */
   record->commands[command].pending = true;
@@ -130,7 +140,7 @@ static void answer_done(struct world *world, const struct record *record, enum o
 
 static void look_up(struct world *world, struct record *record, enum order_command command, struct arena *arena,
                     struct service_answer *answer) {
-  world_mark(world, MARK_LOOKED_UP);
+  world_mark(world, record->commands[command].applied ? MARK_LOOKED_UP_APPLIED : MARK_LOOKED_UP_UNKNOWN);
   if (record->commands[command].applied)
     answer_with(answer, 200,
                 arena_printf(arena, "{\"outcome\":\"done\",\"reference\":\"%s\"}",

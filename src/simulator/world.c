@@ -136,19 +136,29 @@ static void dead(void *context, int index, struct delivery *delivery) {
   if (result.settlement == SETTLE_ACK) queue_sim_settle(world->queue, index, delivery, &result, 1);
 }
 
-/* The relay is asked for the stream's next part until there is none; what it could not send comes again, and
- * sometimes what it had sent as well. */
+/* The relay is asked for the stream's next part until there is none; what it could not send or enter comes
+ * again, and sometimes what it had sent as well. */
 static void relay(struct sim *sim, void *context) {
   struct world *world = context;
+  struct stream_entry entries[RELAY_BATCH];
   struct message messages[RELAY_BATCH];
+  struct stored *created[RELAY_BATCH];
   bool sent[RELAY_BATCH];
-  size_t count = store_sim_stream(world->store, world->stream_position, RELAY_BATCH, messages), done = 0;
-  relay_run(queue_sim_port(world->queue), messages, count, sent);
-  while (done < count && sent[done]) done++;
-  bool again = sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE]);
+  size_t message_count = 0, created_count = 0, next = 0, done = 0;
+  size_t count = store_sim_stream(world->store, world->stream_position, RELAY_BATCH, entries);
+  for (size_t i = 0; i < count; i++) {
+    if (entries[i].created)
+      created[created_count++] = entries[i].created;
+    else
+      messages[message_count++] = entries[i].message;
+  }
+  relay_run(queue_sim_port(world->queue), messages, message_count, sent);
+  bool noted = created_count == 0 || store_sim_note_created(world->store, created, created_count);
+  for (; done < count && (entries[done].created ? noted : sent[next]); done++) next += !entries[done].created;
+  bool again = sim_strikes(sim, POINT_RELAY, FAULT_DUPLICATE);
   if (again) world_mark(world, MARK_STREAM_REPLAYED);
   if (!again && !sim_is_ghost(sim)) world->stream_position += done;
-  world->relay_is_on = store_sim_stream(world->store, world->stream_position, 1, messages) > 0;
+  world->relay_is_on = store_sim_stream(world->store, world->stream_position, 1, entries) > 0;
   if (world->relay_is_on) sim_spawn(sim, world_environment(world), done < count ? 500 : 20, relay, world);
 }
 
@@ -159,7 +169,8 @@ static void put(void *context, const struct message *message) {
 static void on_applied(void *context, struct stored *stored, const struct store_commit *commit) {
   struct world *world = context;
   invariants_on_commit(world, stored, commit);
-  if (world->options.shape != SHAPE_AWS || commit->decision->message_count == 0 || world->relay_is_on) return;
+  struct stream_entry next;
+  if (world->relay_is_on || store_sim_stream(world->store, world->stream_position, 1, &next) == 0) return;
   world->relay_is_on = true;
   sim_spawn(&world->sim, world_environment(world), (int64_t)sim_below(&world->sim, 100), relay, world);
 }
@@ -168,82 +179,8 @@ static void on_killed(struct sim *sim, int environment) {
   struct world *world = sim->context;
   if (environment != PROCESS) return;
   world_mark(world, MARK_PROCESS_KILLED);
+  requests_forget(world);
   queue_sim_restart(world->queue, RESTART_MS);
-}
-
-/* --- requests -------------------------------------------------------------------------------------- */
-
-struct serving {
-  struct world *world;
-  struct exchange exchange;
-  struct http_header headers[4];
-  bool ended, answered, left; /* left: nobody waits any more */
-};
-
-static void serve(struct sim *sim, void *context) {
-  struct serving *serving = context;
-  struct world *world = serving->world;
-  struct exchange *exchange = &serving->exchange;
-  if (sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL)) != FAULT_GONE) {
-    exchange->started_us = clock_monotonic_us(&sim->clock);
-    if (gateway_open(world->gateway, exchange) == GATEWAY_SERVE) gateway_serve(world->gateway, &exchange, 1);
-    serving->answered =
-        sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE)) != FAULT_GONE;
-  }
-  serving->ended = true;
-  if (!serving->left) return;
-  exchange_release(exchange);
-  free(serving);
-}
-
-static struct serving *serving_make(struct world *world, const char *method, struct bytes target, int who,
-                                    struct bytes key, struct bytes body) {
-  struct serving *serving = calloc(1, sizeof *serving);
-  if (!serving) panic("out of memory");
-  serving->world = world;
-  exchange_init(&serving->exchange);
-  struct http_request *request = &serving->exchange.request;
-  struct arena *arena = &serving->exchange.arena;
-  size_t question = bytes_find(target, '?', 0);
-  request->method = http_method_from(bytes_of(method));
-  request->path = arena_copy(arena, bytes_slice(target, 0, question));
-  if (question < target.size)
-    request->query = arena_copy(arena, bytes_slice(target, question + 1, target.size));
-  request->body = arena_copy(arena, body);
-  request->headers = serving->headers;
-  struct http_header *headers = serving->headers;
-  if (who >= 0)
-    headers[request->header_count++] = (struct http_header){BYTES("Authorization"), world->tokens[who]};
-  if (body.size)
-    headers[request->header_count++] = (struct http_header){BYTES("Content-Type"), BYTES("application/json")};
-  if (key.size)
-    headers[request->header_count++] = (struct http_header){BYTES("Idempotency-Key"), arena_copy(arena, key)};
-  return serving;
-}
-
-int world_request(struct world *world, const char *method, struct bytes target, int who, struct bytes key,
-                  struct bytes body, struct arena *arena, struct bytes *ret_body, bool *ret_replayed) {
-  struct serving *serving = serving_make(world, method, target, who, key, body);
-  int status = 0;
-  sim_spawn(&world->sim, world->options.shape == SHAPE_LOCAL ? PROCESS : world_environment(world),
-            (int64_t)sim_below(&world->sim, 5), serve, serving);
-  for (int64_t waited_ms = 0; !serving->ended && waited_ms < 30000; waited_ms += 10 + waited_ms / 4)
-    sim_sleep(&world->sim, 10 + waited_ms / 4);
-  *ret_body = (struct bytes){NULL, 0};
-  if (!serving->ended) {
-    serving->left = true;
-    return 0;
-  }
-  if (serving->answered) {
-    status = serving->exchange.response.status;
-    *ret_body = arena_copy(arena, serving->exchange.response.body);
-    if (ret_replayed)
-      *ret_replayed = http_response_header(&serving->exchange.response, "Idempotent-Replayed").size > 0;
-    if (status == 500) world_violate(world, "no-500", "%s %.*s: 500", method, BYTES_PRINTF(target));
-  }
-  exchange_release(&serving->exchange);
-  free(serving);
-  return status;
 }
 
 /* --- opening --------------------------------------------------------------------------------------- */
@@ -298,6 +235,12 @@ void world_open(struct world *world, const struct world_options *options) {
   world->sim.exact_point = options->exact_point;
   world->sim.exact_fault = options->exact_fault;
   world->sim.exact_for_ever = options->exact_for_ever;
+  world->sim.only = options->only;
+  world->sim.only_count = options->only_count;
+  world->sim.prompt = options->prompt;
+  world->sim.allowed = options->allowed;
+  world->sim.allowed_room = options->allowed_room;
+  world->sim.stopping_environment = aws ? 0 : PROCESS;
   world->sim.on_killed = on_killed;
   world->sim.context = world;
   world->records = calloc(RECORD_BUCKETS, sizeof *world->records);
@@ -335,6 +278,7 @@ void world_close(struct world *world) {
     free(world->all[i]);
   }
   free(world->all);
+  free(world->used);
   free(world->records);
   arena_release(&world->arena);
   sim_release(&world->sim);
@@ -345,20 +289,34 @@ void world_close(struct world *world) {
 static void jump(struct sim *sim, void *context) {
   struct world *world = context;
   if (world->quiet) return;
-  sim->clock_jump_ms += (int64_t)sim_below(sim, 180000) - 90000;
+  if (sim_strikes(sim, POINT_TIME, FAULT_JUMP)) {
+    int64_t by_ms = (int64_t)sim_below(sim, 180000) - 90000;
+    sim->clock_jump_ms += by_ms;
+    world_mark(world, by_ms < 0 ? MARK_CLOCK_BACK : MARK_CLOCK_AHEAD);
+  }
   sim_spawn(sim, 0, 5000 + (int64_t)sim_below(sim, 60000), jump, world);
+}
+
+static void note_faults(struct world *world) {
+  for (int point = 0; point < POINT_COUNT; point++)
+    if (world->sim.struck_by[point][FAULT_STOP]) world_mark(world, MARK_PROCESS_STOPPED);
+  if (world->sim.struck_by[POINT_RECEIVE][FAULT_DUPLICATE]) world_mark(world, MARK_REDELIVERED_RUNNING);
+  if (store_sim_conflicts(world->store)) world_mark(world, MARK_COMMIT_CONFLICT);
 }
 
 bool world_run(struct world *world) {
   customers_start(world);
+  if (world->options.readers) readers_start(world);
   if (world->options.jumps) sim_spawn(&world->sim, 0, 1000, jump, world);
   while (world->customers_busy > 0 && !world->violated && world->sim.heap_count > 0)
     sim_run(&world->sim, world->sim.now_ms + 1000);
   /* The faults stop; everything must come to its end, and nothing may be left to happen. */
   world->quiet = true;
+  note_faults(world);
   world->sim.faults = (struct sim_faults){.rates[0] = 0};
   world->sim.exact_for_ever = false;
   world->sim.exact_point = world->sim.exact_point ? UINT64_MAX : 0;
+  world->sim.only_count = 0;
   int64_t limit_ms = world->sim.now_ms + QUIET_LIMIT_MS;
   sim_run(&world->sim, limit_ms);
   if (!world->violated && world->sim.heap_count > 0)

@@ -4,8 +4,8 @@
     tests/planted/run.py [--seeds N] [NAME…]        all of planted.json, or those named
 
 Each bug is a small edit of the sources of production, never of the simulator. It is applied to a copy of the tree in
-a temporary folder, the simulator is built there and runs world after world until an invariant breaks: it must be one
-of those that the bug names. A bug that is not found within the seeds, or by another invariant, whose text is not
+a temporary folder, the simulator (or, where the bug says so, the program of tests/protocol) is built there and runs
+world after world until an invariant breaks: it must be one of those that the bug names. A bug that is not found within the seeds, or by another invariant, whose text is not
 found any more or which does not build, makes the exit code 1."""
 
 import argparse
@@ -23,7 +23,7 @@ ORDERS = "60"
 
 def copy_tree(folder):
     for name in subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file() and name.split("/")[0] in ("src", "cmake", "docs", "CMakeLists.txt"):
+        if name and (ROOT / name).is_file() and name.split("/")[0] in ("src", "cmake", "docs", "CMakeLists.txt") or name.startswith("tests/protocol/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
@@ -31,20 +31,24 @@ def copy_tree(folder):
                    check=True, stdout=subprocess.DEVNULL)
 
 
-def build(folder):
+def build(folder, program):
     """None, or what the compiler says."""
-    built = subprocess.run(["ninja", "-C", folder / "build", "-j2", "simulator"], capture_output=True, text=True)
+    built = subprocess.run(["ninja", "-C", folder / "build", "-j2", program], capture_output=True, text=True)
     return None if built.returncode == 0 else built.stdout[-2000:]
 
 
-def simulate(folder, seeds):
+def simulate(folder, program, arguments):
     """The invariant that broke (None: none did), and after how many worlds."""
-    run = subprocess.run([folder / "build" / "simulator", "--seeds", str(seeds), "--orders", ORDERS], capture_output=True, text=True, timeout=1200)
+    run = subprocess.run([folder / "build" / program, *arguments], capture_output=True, text=True, timeout=1200)
     broken = re.search(r"^VIOLATED (\S+):", run.stdout, flags=re.M)
-    worlds = re.search(r"^simulated: (\d+) worlds", run.stdout, flags=re.M)
+    worlds = re.search(r"^(?:simulated|explored): (\d+) (?:worlds|runs)", run.stdout, flags=re.M)
     if run.returncode not in (0, 1):
         return f"crashed with {run.returncode}", 0
     return (broken.group(1) if broken else None), int(worlds.group(1))
+
+
+def swarm(seeds):
+    return ["--seeds", str(seeds), "--orders", ORDERS, "--data", str(ROOT / "examples" / "online_retail_sample.csv"), "--no-shrinking"]
 
 
 def plant(folder, bug):
@@ -67,10 +71,11 @@ def try_bug(folder, bug, seeds):
     if before is None:
         return False, "STALE: its text is not there exactly once"
     try:
-        complaint = build(folder)
+        program = bug.get("program", "simulator")
+        complaint = build(folder, program)
         if complaint:
             return False, "DOES NOT BUILD: " + complaint
-        broken, worlds = simulate(folder, seeds)
+        broken, worlds = simulate(folder, program, bug.get("arguments", swarm(seeds)))
     finally:
         for path, text in before.items():
             path.write_text(text)
@@ -93,10 +98,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="planted-") as name:
         folder = pathlib.Path(name)
         copy_tree(folder)
-        complaint = build(folder)
+        complaint = build(folder, "simulator")
         if complaint:
             sys.exit(complaint)
-        broken, worlds = simulate(folder, 200)
+        broken, worlds = simulate(folder, "simulator", swarm(200))
         print(f"unpatched: {worlds} worlds, {'all invariants held' if broken is None else broken}", flush=True)
         for bug in chosen:
             good, told = try_bug(folder, bug, arguments.seeds)

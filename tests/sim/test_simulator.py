@@ -13,8 +13,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("SPILLWAY_SIMULATOR", ROOT / "build" / "simulator"))
 
 
+INVOICES = ROOT / "examples" / "online_retail_sample.csv"
+
+
 def simulate(*arguments, code=0):
-    run = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    run = subprocess.run([PROGRAM, "--data", INVOICES, *map(str, arguments)], capture_output=True, text=True, timeout=300)
     assert run.returncode == code, run.stdout[-3000:] + run.stderr[-1000:]
     return run.stdout
 

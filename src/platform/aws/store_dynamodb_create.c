@@ -5,7 +5,10 @@
  *   - the order it names exists, but is another one (the same id with other content): the claim is moved.
  *   - the order it names does not exist: it may still be on its way, so it is waited for; after a while it is
  *     taken for dead. One transaction puts a bar where that order would be and moves the claim. If it was
- *     not dead after all, its write meets the bar and begins anew, with a claim it finds taken. */
+ *     not dead after all, its write meets the bar and begins anew, with a claim it finds taken.
+ *
+ * An order takes its claims one after the other, all orders in the same order: taken at once, two orders that
+ * want the same two could each get one and wait for the other, until both give up. */
 #include <stdlib.h>
 
 #include "base/digest.h"
@@ -18,9 +21,10 @@ struct creating {
   const struct store_commit *commit;
   struct store_result *result;
   enum { TO_WRITE, TO_RESOLVE, SETTLED } state;
-  int64_t bar;                /* what the bar says that was seen where the order belongs; 0: none */
-  struct bytes claim, holder; /* TO_RESOLVE: the claim that another order has, and which */
-  int64_t claimed_ms;         /* when it took it */
+  int64_t bar;                   /* what the bar says that was seen where the order belongs; 0: none */
+  struct bytes claim, holder;    /* TO_RESOLVE: the claim that another order has, and which */
+  int64_t claimed_ms;            /* when it took it */
+  bool asks_claim, asks_content; /* of the round of requests under way */
 };
 
 static const struct order *order_of(const struct creating *creating) {
@@ -164,36 +168,49 @@ static void read_claim_answer(struct creating *creating, struct bytes claim, con
   creating->claimed_ms = item_number(item, "a");
 }
 
+static struct bytes claim_at(const struct store_commit *commit, size_t place) {
+  bool swapped = commit->claim_count == 2 && bytes_compare(commit->claims[0], commit->claims[1]) > 0;
+  return commit->claims[swapped ? 1 - place : place];
+}
+
+/* The claims of this place of all that have state TO_WRITE; with the first ones, their large contents. */
+static void claim_all(struct store_dynamodb *store, struct creating *const *creating, size_t count,
+                      size_t place, struct arena *arena) {
+  struct aws_request *requests = ARENA_ARRAY(arena, 2 * count, struct aws_request);
+  struct aws_answer *answers = ARENA_ARRAY(arena, 2 * count, struct aws_answer);
+  int64_t now_ms = clock_now_ms(store->clock);
+  size_t asked = 0, answered = 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct store_commit *commit = creating[i]->commit;
+    creating[i]->asks_claim = creating[i]->state == TO_WRITE && place < commit->claim_count;
+    creating[i]->asks_content = place == 0 && !content_is_inline(order_of(creating[i]));
+    if (creating[i]->asks_claim)
+      requests[asked++] =
+          aws_request(AWS_DYNAMODB, "PutItem",
+                      put_claim(store, claim_at(commit, place), order_of(creating[i])->id, now_ms, arena));
+    if (creating[i]->asks_content)
+      requests[asked++] =
+          aws_request(AWS_DYNAMODB, "PutItem", put_content(store, order_of(creating[i]), arena));
+  }
+  if (asked > 0) aws_call(store->client, requests, asked, arena, answers);
+  for (size_t i = 0; i < count; i++) {
+    if (creating[i]->asks_claim)
+      read_claim_answer(creating[i], claim_at(creating[i]->commit, place), &answers[answered++], arena);
+    if (creating[i]->asks_content && answers[answered++].outcome != AWS_DONE && creating[i]->state == TO_WRITE)
+      settle(creating[i], COMMIT_THROTTLED);
+  }
+}
+
 /* One round of what has state TO_WRITE. */
 static void write_all(struct store_dynamodb *store, struct creating *const *creating, size_t count,
                       struct arena *arena) {
-  size_t most = count * (STORE_CLAIMS_MAX + 1), asked = 0;
-  struct aws_request *requests = ARENA_ARRAY(arena, most, struct aws_request);
-  struct aws_answer *answers = ARENA_ARRAY(arena, most, struct aws_answer);
-  int64_t now_ms = clock_now_ms(store->clock);
-  for (size_t i = 0; i < count; i++) {
-    const struct store_commit *commit = creating[i]->commit;
-    for (size_t j = 0; j < commit->claim_count; j++)
-      requests[asked++] =
-          aws_request(AWS_DYNAMODB, "PutItem",
-                      put_claim(store, commit->claims[j], commit->decision->next.id, now_ms, arena));
-    if (!content_is_inline(&commit->decision->next))
-      requests[asked++] =
-          aws_request(AWS_DYNAMODB, "PutItem", put_content(store, &commit->decision->next, arena));
-  }
-  if (asked > 0) aws_call(store->client, requests, asked, arena, answers);
-  asked = 0;
-  size_t ready = 0;
+  struct aws_request *requests = ARENA_ARRAY(arena, count, struct aws_request);
+  struct aws_answer *answers = ARENA_ARRAY(arena, count, struct aws_answer);
   struct creating **writing = ARENA_ARRAY(arena, count, struct creating *);
-  for (size_t i = 0; i < count; i++) {
-    const struct store_commit *commit = creating[i]->commit;
-    for (size_t j = 0; j < commit->claim_count; j++)
-      read_claim_answer(creating[i], commit->claims[j], &answers[asked++], arena);
-    if (!content_is_inline(&commit->decision->next) && answers[asked++].outcome != AWS_DONE &&
-        creating[i]->state == TO_WRITE)
-      settle(creating[i], COMMIT_THROTTLED);
+  size_t ready = 0;
+  for (size_t place = 0; place < STORE_CLAIMS_MAX; place++) claim_all(store, creating, count, place, arena);
+  for (size_t i = 0; i < count; i++)
     if (creating[i]->state == TO_WRITE) writing[ready++] = creating[i];
-  }
   if (ready == 0) return;
   for (size_t i = 0; i < ready; i++) requests[i] = put_order(store, writing[i], arena);
   aws_call(store->client, requests, ready, arena, answers);

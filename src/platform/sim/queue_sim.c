@@ -83,9 +83,9 @@ static size_t receive(struct queue_sim *queue, int index, struct delivery *ret_d
   size_t start = line->count ? sim_below(sim, line->count) : 0;
   for (size_t i = 0; i < line->count && count < most; i++) {
     struct waiting *waiting = line->items[(start + i) % line->count];
-    bool may_again = !queue->options.process && sim_chance(sim, sim->faults.rates[FAULT_DUPLICATE]);
-    if (waiting->visible_ms > sim->now_ms || (waiting->leased && queue->options.process)) {
-      if (!may_again || !waiting->leased) continue; /* SQS: delivered again while it is worked on */
+    if (waiting->leased && queue->options.process) continue;
+    if (waiting->visible_ms > sim->now_ms) { /* SQS: sometimes delivered again while it is worked on */
+      if (!waiting->leased || !sim_strikes(sim, POINT_RECEIVE, FAULT_DUPLICATE)) continue;
     }
     waiting->leased = true;
     waiting->delivery.receives++;

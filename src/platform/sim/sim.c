@@ -2,18 +2,17 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
 
 #include "base/panic.h"
 
-enum { STACK_BYTES = 256 * 1024, GUARD_BYTES = 4096, FREEZE_MS = 45000, SLOW_MS = 5000, LATENCY_MS = 12 };
+enum { FREEZE_MS = 45000, SLOW_MS = 5000, LATENCY_MS = 12, STOP_MS_MOST = 300000 };
 
-const char *const sim_point_names[POINT_COUNT] = {"commit", "committed", "load", "list",   "send",   "sent",
-                                                  "spill",  "spilled",   "call", "called", "settle", "serve"};
-const char *const sim_fault_names[FAULT_COUNT] = {"none",      "gone",   "kill",    "freeze",  "slow",
-                                                  "throttle",  "fail",   "lose",    "stale",   "partly",
-                                                  "duplicate", "refuse", "pending", "invalid", "garbage"};
+const char *const sim_point_names[POINT_COUNT] = {"commit",  "committed", "load",  "list",   "send",   "sent",
+                                                  "spill",   "spilled",   "call",  "called", "settle", "serve",
+                                                  "receive", "note",      "relay", "heard",  "time"};
+const char *const sim_fault_names[FAULT_COUNT] = {
+    "none",  "gone",   "kill",      "stop",   "freeze",  "slow",    "throttle", "fail", "lose",
+    "stale", "partly", "duplicate", "refuse", "pending", "invalid", "garbage",  "jump"};
 
 struct sim_event {
   int64_t at_ms;
@@ -25,37 +24,43 @@ struct sim_event {
 struct sim_task {
   struct sim_task *next;              /* of the idle ones */
   struct sim_task *newer, **to_newer; /* of those that live */
-  ucontext_t context;
-  void *stack;
+  struct stack stack;
+  struct sim *sim;
   sim_entry *entry;
   void *argument;
   uint64_t number, wake;
+  uint64_t name, chapter; /* whose task it is, and the part of it that runs: what its chance and points go by */
+  uint64_t random, points, spawned;
   int environment;
   int64_t ends_ms;
   bool ghost, ended;
 };
 
-/* --- chance: xoshiro256** (public domain algorithm by Blackman and Vigna) ------------------------- */
+/* --- chance: splitmix64 (Steele, Lea, Flood 2014), a stream for each task ------------------------------ */
 
-static uint64_t rotated(uint64_t value, int by) { return (value << by) | (value >> (64 - by)); }
+static uint64_t mixed(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+uint64_t sim_name(uint64_t a, uint64_t b) { return mixed(a ^ mixed(b + 0x9e3779b97f4a7c15ULL)); }
 
 uint64_t sim_random(struct sim *sim) {
-  uint64_t *s = sim->random, result = rotated(s[1] * 5, 7) * 9, t = s[1] << 17;
-  s[2] ^= s[0];
-  s[3] ^= s[1];
-  s[1] ^= s[2];
-  s[0] ^= s[3];
-  s[2] ^= t;
-  s[3] = rotated(s[3], 45);
-  return result;
+  uint64_t *state = sim->running ? &sim->running->random : &sim->random;
+  return mixed(*state += 0x9e3779b97f4a7c15ULL);
 }
 
-uint64_t sim_below(struct sim *sim, uint64_t below) {
-  return (uint64_t)(((unsigned __int128)sim_random(sim) * below) >> 64);
+static uint64_t scaled(uint64_t value, uint64_t below) {
+  return (uint64_t)(((unsigned __int128)value * below) >> 64);
 }
 
-bool sim_chance(struct sim *sim, uint32_t in_a_million) {
-  return in_a_million > 0 && sim_below(sim, 1000000) < in_a_million;
+uint64_t sim_below(struct sim *sim, uint64_t below) { return scaled(sim_random(sim), below); }
+
+void sim_chapter(struct sim *sim, uint64_t number) {
+  struct sim_task *task = sim->running;
+  task->random = task->chapter = sim_name(task->name, number);
+  task->points = task->spawned = 0;
 }
 
 void sim_mix(struct sim *sim, uint64_t value) {
@@ -91,14 +96,7 @@ static int64_t monotonic_us(struct clock *clock) {
 
 void sim_init(struct sim *sim, uint64_t seed) {
   *sim = (struct sim){.clock = {now_ms, monotonic_us}, .entropy = {fill}};
-  for (size_t i = 0; i < 4; i++) { /* splitmix64 */
-    uint64_t z = (seed += 0x9e3779b97f4a7c15ULL);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    sim->random[i] = z ^ (z >> 31);
-  }
-  sim->scheduler = calloc(1, sizeof(ucontext_t));
-  if (!sim->scheduler) panic("out of memory");
+  sim->seed = sim->random = mixed(seed + 0x9e3779b97f4a7c15ULL);
 }
 
 void sim_release(struct sim *sim) {
@@ -106,11 +104,12 @@ void sim_release(struct sim *sim) {
   while (sim->idle) {
     struct sim_task *task = sim->idle;
     sim->idle = task->next;
-    munmap(task->stack, STACK_BYTES + GUARD_BYTES);
+    stack_release(&task->stack);
     free(task);
   }
+  stack_release(&sim->scheduler);
   free(sim->heap);
-  free(sim->scheduler);
+  free(sim->strikes);
 }
 
 /* --- events: a heap by time, then by chance -------------------------------------------------------- */
@@ -149,24 +148,14 @@ static void wake_at(struct sim *sim, struct sim_task *task, int64_t at_ms) {
 
 /* --- tasks ----------------------------------------------------------------------------------------- */
 
-static void enter(unsigned high, unsigned low) {
-  struct sim *sim = (struct sim *)(uintptr_t)(((uint64_t)high << 32) | low);
+static void enter(void *argument) {
+  struct sim_task *task = argument;
+  struct sim *sim = task->sim;
   for (;;) { /* a stack serves one task after the other */
-    struct sim_task *task = sim->running;
     task->entry(sim, task->argument);
     task->ended = true;
-    swapcontext(&task->context, sim->scheduler);
+    stack_switch(&task->stack, &sim->scheduler);
   }
-}
-
-static void make_context(struct sim *sim, struct sim_task *task) {
-  uint64_t address = (uintptr_t)sim;
-  ensure(getcontext(&task->context) == 0);
-  task->context.uc_stack.ss_sp = (char *)task->stack + GUARD_BYTES;
-  task->context.uc_stack.ss_size = STACK_BYTES;
-  task->context.uc_link = NULL;
-  makecontext(&task->context, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(address >> 32),
-              (unsigned)address);
 }
 
 static struct sim_task *make_task(struct sim *sim) {
@@ -177,10 +166,8 @@ static struct sim_task *make_task(struct sim *sim) {
   }
   struct sim_task *made = calloc(1, sizeof *made);
   if (!made) panic("out of memory");
-  made->stack =
-      mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ensure(made->stack != MAP_FAILED && mprotect(made->stack, GUARD_BYTES, PROT_NONE) == 0);
-  make_context(sim, made);
+  made->sim = sim;
+  stack_init(&made->stack, enter, made);
   return made;
 }
 
@@ -189,6 +176,10 @@ void sim_spawn(struct sim *sim, int environment, int64_t delay_ms, sim_entry *en
   task->entry = entry;
   task->argument = argument;
   task->number = ++sim->next_task;
+  task->name = sim->running ? sim_name(sim->running->chapter, ++sim->running->spawned)
+                            : sim_name(sim->seed, ++sim->spawned);
+  task->random = task->chapter = task->name;
+  task->points = task->spawned = 0;
   task->environment = environment;
   task->ghost = task->ended = false;
   task->ends_ms = INT64_MAX;
@@ -213,10 +204,15 @@ void sim_run(struct sim *sim, int64_t until_ms) {
     struct sim_event event = pop(sim);
     if (event.wake != event.task->wake) continue; /* it was woken earlier */
     if (event.at_ms > sim->now_ms) sim->now_ms = event.at_ms;
+    if (sim->now_ms < sim->stopped_until_ms && event.task->environment == sim->stopping_environment) {
+      event.at_ms = sim->stopped_until_ms;
+      push(sim, event);
+      continue;
+    }
     sim->events++;
     sim_mix(sim, event.task->number ^ (uint64_t)sim->now_ms << 20);
     sim->running = event.task;
-    swapcontext(sim->scheduler, &event.task->context);
+    stack_switch(&sim->scheduler, &event.task->stack);
     sim->running = NULL;
     if (event.task->ended) end_task(sim, event.task);
   }
@@ -233,10 +229,24 @@ void sim_sleep(struct sim *sim, int64_t ms) {
   struct sim_task *task = sim->running;
   if (task->ghost) return;
   wake_at(sim, task, sim->now_ms + ms);
-  swapcontext(&task->context, sim->scheduler);
+  stack_switch(&task->stack, &sim->scheduler);
 }
 
+struct sim_task *sim_self(const struct sim *sim) {
+  return sim->running;
+}
+
+void sim_park(struct sim *sim) {
+  struct sim_task *task = sim->running;
+  if (task->ghost) return;
+  task->wake++;
+  stack_switch(&task->stack, &sim->scheduler);
+}
+
+void sim_wake(struct sim *sim, struct sim_task *task) { wake_at(sim, task, sim->now_ms); }
+
 void sim_kill(struct sim *sim, int environment) {
+  if (environment == sim->stopping_environment) sim->stopped_until_ms = 0;
   for (struct sim_task *task = sim->alive; task; task = task->newer) {
     if (task->environment != environment || task->ghost) continue;
     task->ghost = true;
@@ -247,6 +257,12 @@ void sim_kill(struct sim *sim, int environment) {
 
 /* --- points ---------------------------------------------------------------------------------------- */
 
+/* The next point of what runs: the same in every world in which this task came as far. */
+static uint64_t next_name(struct sim *sim) {
+  struct sim_task *task = sim->running;
+  return task ? sim_name(task->chapter, ++task->points << 1 | 1) : sim_name(sim->seed, ++sim->spawned);
+}
+
 static enum sim_fault draw_exactly(struct sim *sim, enum sim_point point, unsigned allowed) {
   bool here = sim->points == sim->exact_point ||
               (sim->exact_for_ever && sim->points > sim->exact_point && point == sim->exact_kind);
@@ -254,29 +270,66 @@ static enum sim_fault draw_exactly(struct sim *sim, enum sim_point point, unsign
   return here && (allowed & FAULT_BIT(sim->exact_fault)) ? sim->exact_fault : FAULT_NONE;
 }
 
-static enum sim_fault draw(struct sim *sim, unsigned allowed) {
+static enum sim_fault draw_listed(const struct sim *sim, uint64_t name, unsigned allowed) {
+  size_t from = 0, to = sim->only_count;
+  while (from < to) {
+    size_t middle = (from + to) / 2;
+    if (sim->only[middle].name < name)
+      from = middle + 1;
+    else
+      to = middle;
+  }
+  bool here = from < sim->only_count && sim->only[from].name == name;
+  return here && (allowed & FAULT_BIT(sim->only[from].fault)) ? sim->only[from].fault : FAULT_NONE;
+}
+
+static enum sim_fault draw(const struct sim *sim, uint64_t name, unsigned allowed) {
   for (int fault = FAULT_KILL; fault < FAULT_COUNT; fault++)
-    if ((allowed & FAULT_BIT(fault)) && sim_chance(sim, sim->faults.rates[fault])) return (enum sim_fault)fault;
+    if ((allowed & FAULT_BIT(fault)) && sim->faults.rates[fault] > 0 &&
+        scaled(sim_name(name, (uint64_t)fault), 1000000) < sim->faults.rates[fault])
+      return (enum sim_fault)fault;
   return FAULT_NONE;
+}
+
+static enum sim_fault fault_at(struct sim *sim, enum sim_point point, unsigned allowed) {
+  uint64_t name = next_name(sim);
+  sim->points++;
+  if (sim->allowed && sim->points < sim->allowed_room) sim->allowed[sim->points] = allowed;
+  enum sim_fault fault = sim->exact_point ? draw_exactly(sim, point, allowed)
+                         : sim->only      ? draw_listed(sim, name, allowed)
+                                          : draw(sim, name, allowed);
+  sim_mix(sim, ((uint64_t)point << 8) | (uint64_t)fault);
+  if (fault == FAULT_NONE) return fault;
+  if (sim->struck == sim->strike_room) {
+    sim->strike_room = sim->strike_room ? sim->strike_room * 2 : 256;
+    sim->strikes = realloc(sim->strikes, sim->strike_room * sizeof *sim->strikes);
+    if (!sim->strikes) panic("out of memory");
+  }
+  sim->strikes[sim->struck++] = (struct sim_strike){name, fault};
+  sim->struck_by[point][fault]++;
+  return fault;
+}
+
+bool sim_strikes(struct sim *sim, enum sim_point point, enum sim_fault fault) {
+  return !sim_is_ghost(sim) && fault_at(sim, point, FAULT_BIT(fault)) == fault;
 }
 
 enum sim_fault sim_reach(struct sim *sim, enum sim_point point, unsigned allowed) {
   if (sim_is_ghost(sim)) return FAULT_GONE;
-  sim->points++;
-  enum sim_fault fault = sim->exact_point ? draw_exactly(sim, point, allowed) : draw(sim, allowed);
-  sim_mix(sim, ((uint64_t)point << 8) | (uint64_t)fault);
-  if (fault != FAULT_NONE) {
-    sim->struck++;
-    sim->struck_by[point][fault]++;
-  }
+  int environment = sim_environment(sim);
+  if (environment && environment == sim->stopping_environment) allowed |= FAULT_BIT(FAULT_STOP);
+  enum sim_fault fault = fault_at(sim, point, allowed);
   if (fault == FAULT_KILL) {
-    sim_kill(sim, sim_environment(sim));
+    sim_kill(sim, environment);
     return FAULT_GONE;
   }
+  if (fault == FAULT_STOP) sim->stopped_until_ms = sim->now_ms + 1000 + (int64_t)sim_below(sim, STOP_MS_MOST);
+  int64_t latency_ms = (int64_t)sim_below(sim, LATENCY_MS);
   sim_sleep(sim, fault == FAULT_FREEZE ? FREEZE_MS
                  : fault == FAULT_SLOW ? SLOW_MS
-                                       : (int64_t)sim_below(sim, LATENCY_MS));
-  if (!sim_is_ghost(sim) && sim->now_ms > sim->running->ends_ms) sim_kill(sim, sim_environment(sim));
+                 : sim->prompt         ? 0
+                                       : latency_ms);
+  if (!sim_is_ghost(sim) && sim->now_ms > sim->running->ends_ms) sim_kill(sim, environment);
   if (sim_is_ghost(sim)) return FAULT_GONE;
-  return fault == FAULT_FREEZE || fault == FAULT_SLOW ? FAULT_NONE : fault;
+  return fault == FAULT_FREEZE || fault == FAULT_SLOW || fault == FAULT_STOP ? FAULT_NONE : fault;
 }

@@ -5,6 +5,7 @@
 
 #include "base/panic.h"
 #include "order/content.h"
+#include "order/content_parts.h"
 #include "order/step.h"
 
 enum { BUCKETS = 8192 };
@@ -22,8 +23,8 @@ struct store_sim {
   struct claim *claims[BUCKETS];
   struct stored **all;
   size_t count, room;
-  struct message *stream;
-  size_t stream_count, stream_room;
+  struct stream_entry *stream;
+  size_t stream_count, stream_room, conflicts;
 };
 
 static size_t bucket_of(struct bytes key) {
@@ -83,6 +84,11 @@ static void keep_events(struct stored *stored, const struct decision *decision) 
   }
 }
 
+static void append_to_stream(struct store_sim *store, const struct stream_entry *entry) {
+  store->stream = grown(store->stream, store->stream_count, &store->stream_room, sizeof *store->stream);
+  store->stream[store->stream_count++] = *entry;
+}
+
 static void bring_messages(struct store_sim *store, const struct decision *decision) {
   for (size_t i = 0; i < decision->message_count; i++) {
     const struct order_message *made = &decision->messages[i];
@@ -98,8 +104,7 @@ static void bring_messages(struct store_sim *store, const struct decision *decis
       store->options.put(store->options.context, &message);
       continue;
     }
-    store->stream = grown(store->stream, store->stream_count, &store->stream_room, sizeof *store->stream);
-    store->stream[store->stream_count++] = message;
+    append_to_stream(store, &(struct stream_entry){.message = message});
   }
 }
 
@@ -118,7 +123,11 @@ static struct stored *make_stored(struct store_sim *store, const struct order *o
   arena_init(&stored->states[0]);
   arena_init(&stored->states[1]);
   stored->number = store->count;
-  stored->stored_ms = store->options.sim->now_ms;
+  stored->stored_ms = stored->indexed_ms = store->options.sim->now_ms;
+  if (store->options.has_stream) {
+    stored->indexed_ms += (int64_t)sim_below(store->options.sim, STORE_SIM_INDEX_MS);
+    append_to_stream(store, &(struct stream_entry){.created = stored});
+  }
   stored->order.id = arena_copy(&stored->arena, order->id);
   stored->order.customer = arena_copy(&stored->arena, order->customer);
   stored->order.content_json = arena_copy(&stored->arena, order->content_json);
@@ -165,6 +174,7 @@ static void apply(struct store_sim *store, const struct store_commit *commit, st
     take_claims(store, stored, commit);
   } else if (!stored || stored->order.revision != decision->next.revision - 1) {
     result->status = COMMIT_CONFLICT;
+    store->conflicts++;
     return;
   }
   keep_state(stored, &decision->next);
@@ -209,6 +219,14 @@ static struct order *copy_order(const struct order *order, struct arena *arena) 
   return copy;
 }
 
+/* What was not asked for is not there. */
+static struct order *as_asked(struct order *order, unsigned how) {
+  if (how & (STORE_LOAD_STATE | STORE_LOAD_TEXT))
+    ensure(order_content_read_outline(order->content_json, &order->content));
+  if (how & STORE_LOAD_STATE) order->content_json = (struct bytes){NULL, 0};
+  return order;
+}
+
 static void load_all(struct store *port, const struct bytes *ids, size_t count, unsigned how,
                      struct arena *arena, struct store_loaded *ret_loaded) {
   struct store_sim *store = (struct store_sim *)port;
@@ -222,7 +240,8 @@ static void load_all(struct store *port, const struct bytes *ids, size_t count, 
     if (failed || !stored) continue;
     if (fault == FAULT_STALE && stored->previous.revision == 0) continue; /* it was not there a moment ago */
     ret_loaded[i].status = LOAD_FOUND;
-    ret_loaded[i].order = copy_order(fault == FAULT_STALE ? &stored->previous : &stored->order, arena);
+    ret_loaded[i].order =
+        as_asked(copy_order(fault == FAULT_STALE ? &stored->previous : &stored->order, arena), how);
   }
 }
 
@@ -236,8 +255,13 @@ static bool is_listed(const struct store_query *query, const struct order *order
          memcmp(order->id.data, query->cursor_id, ORDER_ID_CHARACTERS) < 0;
 }
 
+bool store_sim_is_listed(const struct store_sim *store, const struct stored *stored, bool everybodys) {
+  if (!store->options.has_stream) return true;
+  return everybodys ? stored->is_noted : store->options.sim->now_ms >= stored->indexed_ms;
+}
+
 static int newest_first(const void *a, const void *b) {
-  const struct order *x = a, *y = b;
+  const struct order *x = *(const struct order *const *)a, *y = *(const struct order *const *)b;
   if (x->created_ms != y->created_ms) return x->created_ms > y->created_ms ? -1 : 1;
   return -bytes_compare(x->id, y->id);
 }
@@ -248,15 +272,19 @@ static bool list(struct store *port, const struct store_query *query, struct are
   enum sim_fault fault =
       sim_reach(store->options.sim, POINT_LIST, FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FAIL));
   if (fault != FAULT_NONE) return failure_set(ret_failure, "a simulated failure");
-  struct order *found = ARENA_ARRAY(arena, store->count, struct order);
+  const struct order **found = ARENA_ARRAY(arena, store->count, const struct order *);
   size_t count = 0;
   for (size_t i = 0; i < store->count; i++)
-    if (is_listed(query, &store->all[i]->order)) found[count++] = *copy_order(&store->all[i]->order, arena);
+    if (is_listed(query, &store->all[i]->order) &&
+        store_sim_is_listed(store, store->all[i], query->customer.size == 0))
+      found[count++] = &store->all[i]->order;
   if (count > 0) qsort(found, count, sizeof *found, newest_first);
-  *ret_page = (struct store_page){
-      .orders = found, .count = count < query->limit ? count : query->limit, .more = count > query->limit};
+  *ret_page =
+      (struct store_page){.count = count < query->limit ? count : query->limit, .more = count > query->limit};
+  ret_page->orders = ARENA_ARRAY(arena, ret_page->count, struct order);
+  for (size_t i = 0; i < ret_page->count; i++) ret_page->orders[i] = *copy_order(found[i], arena);
   if (ret_page->count > 0) {
-    const struct order *last = &found[ret_page->count - 1];
+    const struct order *last = &ret_page->orders[ret_page->count - 1];
     ret_page->cursor_ms = last->created_ms;
     memcpy(ret_page->cursor_id, last->id.data, ORDER_ID_CHARACTERS);
   }
@@ -342,9 +370,21 @@ struct stored *store_sim_at(struct store_sim *store, size_t number) {
   return store->all[number];
 }
 
-size_t store_sim_stream(const struct store_sim *store, size_t from, size_t most, struct message *ret_messages) {
+size_t store_sim_conflicts(const struct store_sim *store) { return store->conflicts; }
+
+size_t store_sim_stream(const struct store_sim *store, size_t from, size_t most,
+                        struct stream_entry *ret_entries) {
   size_t count = from < store->stream_count ? store->stream_count - from : 0;
   if (count > most) count = most;
-  if (count > 0) memcpy(ret_messages, store->stream + from, count * sizeof *ret_messages);
+  if (count > 0) memcpy(ret_entries, store->stream + from, count * sizeof *ret_entries);
   return count;
+}
+
+bool store_sim_note_created(struct store_sim *store, struct stored *const *created, size_t count) {
+  enum sim_fault fault = sim_reach(
+      store->options.sim, POINT_NOTE,
+      FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE) | FAULT_BIT(FAULT_FAIL) | FAULT_BIT(FAULT_LOSE));
+  if (fault == FAULT_GONE || fault == FAULT_FAIL) return false;
+  for (size_t i = 0; i < count; i++) created[i]->is_noted = true;
+  return fault != FAULT_LOSE;
 }

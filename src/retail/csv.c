@@ -1,4 +1,4 @@
-#include "cli/csv.h"
+#include "retail/csv.h"
 
 /* Unquotes in place; `reader->at` is behind the opening quote and ends behind the closing one. */
 static struct bytes quoted_field(struct csv_reader *reader) {

@@ -1,4 +1,4 @@
-#include "cli/key_index.h"
+#include "base/key_index.h"
 
 #include <stdlib.h>
 

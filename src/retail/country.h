@@ -1,6 +1,6 @@
 /* Countries as the Online Retail data writes them, as ISO 3166-1 alpha-2 codes. */
-#ifndef CLI_COUNTRY_H
-#define CLI_COUNTRY_H
+#ifndef RETAIL_COUNTRY_H
+#define RETAIL_COUNTRY_H
 
 #include "base/bytes.h"
 

@@ -1,5 +1,5 @@
 /* From CSV to orders. */
-#include "cli/retail.h"
+#include "retail/retail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "base/attributes.h"
-#include "cli/country.h"
-#include "cli/csv.h"
+#include "retail/country.h"
+#include "retail/csv.h"
 
 #define HEADER "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 

@@ -1,7 +1,7 @@
 /* A table from byte strings to numbers. The strings are borrowed and must outlive the table.
  * Memory: about 64 bytes an entry. Not thread-safe. */
-#ifndef CLI_KEY_INDEX_H
-#define CLI_KEY_INDEX_H
+#ifndef BASE_KEY_INDEX_H
+#define BASE_KEY_INDEX_H
 
 #include <stdint.h>
 

@@ -1,11 +1,11 @@
-#include "cli/retail.h"
+#include "retail/retail.h"
 
 #include <stdlib.h>
 
+#include "base/key_index.h"
 #include "base/panic.h"
-#include "cli/csv.h"
-#include "cli/key_index.h"
 #include "order/order.h"
+#include "retail/csv.h"
 
 enum column { INVOICE, SKU, DESCRIPTION, QUANTITY, DATE, PRICE, CUSTOMER, COUNTRY, COLUMN_COUNT };
 enum { WHOLESALE_UNITS = 500 };

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cli/country.h"
-#include "cli/retail.h"
+#include "retail/country.h"
+#include "retail/retail.h"
 #include "wire/json_write.h"
 
 enum { COUPON_DIVISOR = 10, PRICE_DIGITS_MAX = 12 };

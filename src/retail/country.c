@@ -1,4 +1,4 @@
-#include "cli/country.h"
+#include "retail/country.h"
 
 #include "base/attributes.h"
 

@@ -1,7 +1,7 @@
 /* Comma-separated values (RFC 4180): quoted fields with doubled quotes, LF or CRLF, a last record
  * without line end. What it reads it rewrites in place, so that fields are plain views. */
-#ifndef CLI_CSV_H
-#define CLI_CSV_H
+#ifndef RETAIL_CSV_H
+#define RETAIL_CSV_H
 
 #include "base/bytes.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/retail.h"
+#include "retail/retail.h"
 
 extern char **environ;
 

@@ -4,8 +4,8 @@
  * Columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country.
  * An empty InvoiceNo means: same invoice, date, customer and country as the row above. Dirty rows
  * stay as they are; whether an order is good is for the server to say. */
-#ifndef CLI_RETAIL_H
-#define CLI_RETAIL_H
+#ifndef RETAIL_RETAIL_H
+#define RETAIL_RETAIL_H
 
 #include <stdint.h>
 
