@@ -5,11 +5,11 @@
 #define CLI_SURGE_H
 
 #include "base/failure.h"
+#include "base/key_index.h"
 #include "cli/client.h"
 #include "cli/histogram.h"
-#include "base/key_index.h"
-#include "retail/retail.h"
 #include "cli/surge_curve.h"
+#include "retail/retail.h"
 
 struct surge_settings {
   const char *url, *orders_file, *secret_file, *token_file, *issuer, *audience, *ledger, *run;

@@ -140,11 +140,12 @@ static void test_an_id_taken_meanwhile_from_a_large_order(void **state) {
   struct fake_intake *intake = intake_of(w);
   struct text lines;
   text_init(&lines, &w->arena);
-  for (int i = 0; i < 90; i++) text_append_string(&lines, ",{\"sku\":\"85123A\",\"quantity\":1,\"unit_price\":0}");
+  for (int i = 0; i < 90; i++)
+    text_append_string(&lines, ",{\"sku\":\"85123A\",\"quantity\":1,\"unit_price\":0}");
   struct bytes small = fake_retail(w, "pay_1", ""), end_of_lines = BYTES("}]");
   size_t at = (size_t)((const char *)memmem(small.data, small.size, end_of_lines.data, 2) - small.data) + 1;
-  struct bytes large = arena_printf(&w->arena, "%.*s%.*s%s", (int)at, small.data, BYTES_PRINTF(text_view(&lines)),
-                                    small.data + at);
+  struct bytes large = arena_printf(&w->arena, "%.*s%.*s%s", (int)at, small.data,
+                                    BYTES_PRINTF(text_view(&lines)), small.data + at);
   fake_store_script(&w->store, COMMIT_THROTTLED);
   assert_int_equal(fake_accept_body(w, "ada", "k", large).problem, PROBLEM_NONE);
   assert_true(intake->orders[0].content_json.size > 4096);

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-#include "base/panic.h"
-#include "retail/csv.h"
 #include "base/key_index.h"
+#include "base/panic.h"
 #include "order/order.h"
+#include "retail/csv.h"
 
 enum column { INVOICE, SKU, DESCRIPTION, QUANTITY, DATE, PRICE, CUSTOMER, COUNTRY, COLUMN_COUNT };
 enum { WHOLESALE_UNITS = 500 };

@@ -209,8 +209,8 @@ static void cancel(struct customer *customer, const struct attempt *attempt) {
   arena_release(&arena);
 }
 
-/* An order's body; with `variant` it has other content. Sometimes the payment is one that another has used, or the
- * purchase order one of before. */
+/* An order's body; with `variant` it has other content. Sometimes the payment is one that another has used, or
+ * the purchase order one of before. */
 static struct bytes make_body(struct customer *customer, size_t number, int variant) {
   struct world *world = customer->world;
   struct sim *sim = &world->sim;
@@ -224,7 +224,8 @@ static struct bytes make_body(struct customer *customer, size_t number, int vari
       arena_printf(arena, "po-%zu", shared ? number / 3 : 1000 + number); /* of this customer alone */
   if (is_real) world_mark(world, MARK_REAL_ORDER);
   if (is_real) return order_body_real(world, payment, purchase, arena);
-  return order_body(world, wholesale, has_payment ? payment : none, wholesale ? purchase : none, variant, arena);
+  return order_body(world, wholesale, has_payment ? payment : none, wholesale ? purchase : none, variant,
+                    arena);
 }
 
 static void buy(struct customer *customer, size_t number, struct attempt *last) {

@@ -9,7 +9,8 @@
 #include "simulator/run.h"
 
 static const char usage[] =
-    "usage: simulator [--seed N] [--seeds N] [--orders N] [--seconds N] [--shape local|aws] [--data FILE] [--twice]\n"
+    "usage: simulator [--seed N] [--seeds N] [--orders N] [--seconds N] [--shape local|aws] [--data FILE] "
+    "[--twice]\n"
     "                 [--story ID] [--marks] [--exact POINT FAULT [--for-ever]] [--exhaust] [--no-shrinking]\n"
     "                 [--only-faults LIST] [--only-orders LIST] [--no-operators] [--no-readers] [--prompt]\n"
     "  Runs --seeds worlds (default 1) from --seed on; faults are drawn anew for each (swarm).\n"
@@ -97,7 +98,8 @@ bool run_world(const struct world_options *options, struct totals *totals, struc
     outcome->strikes = calloc(world.sim.struck + 1, sizeof *outcome->strikes);
     if (!outcome->strikes) panic("out of memory");
     outcome->strike_count = world.sim.struck;
-    if (world.sim.struck) memcpy(outcome->strikes, world.sim.strikes, world.sim.struck * sizeof *outcome->strikes);
+    if (world.sim.struck)
+      memcpy(outcome->strikes, world.sim.strikes, world.sim.struck * sizeof *outcome->strikes);
   }
   world_close(&world);
   return good;
@@ -110,8 +112,8 @@ static void tell_failure(const struct run *run, const struct world_options *opti
          (unsigned long long)options->seed, options->orders, options->shape == SHAPE_AWS ? "aws" : "local");
   if (run->data) printf(" --data %s", run->data);
   if (options->exact_point)
-    printf(" --exact %llu %s%s", (unsigned long long)options->exact_point, sim_fault_names[options->exact_fault],
-           options->exact_for_ever ? " --for-ever" : "");
+    printf(" --exact %llu %s%s", (unsigned long long)options->exact_point,
+           sim_fault_names[options->exact_fault], options->exact_for_ever ? " --for-ever" : "");
   putchar('\n');
   if (!run->no_shrinking && !run->only_faults) shrink(run, options, outcome);
 }
@@ -164,7 +166,8 @@ static bool run_seed(const struct run *run, uint64_t seed, struct totals *totals
 }
 
 /* Which faults each point of a world without any allows: only those are worth a world of their own. */
-static unsigned *list_allowed(const struct world_options *options, struct totals *totals, uint64_t *ret_points) {
+static unsigned *list_allowed(const struct world_options *options, struct totals *totals,
+                              uint64_t *ret_points) {
   struct ending outcome = {.strikes = NULL};
   struct world_options first = *options;
   enum { ROOM = 1 << 16 };
@@ -247,10 +250,14 @@ struct word {
 
 static bool read_flag(struct run *run, const char *name) {
   const struct flag flags[] = {
-      {"--twice", &run->twice},           {"--marks", &run->needs_marks},
-      {"--for-ever", &run->for_ever},     {"--exhaust", &run->exhaust},
-      {"--no-shrinking", &run->no_shrinking}, {"--no-operators", &run->no_operators},
-      {"--no-readers", &run->no_readers}, {"--prompt", &run->prompt},
+      {"--twice", &run->twice},
+      {"--marks", &run->needs_marks},
+      {"--for-ever", &run->for_ever},
+      {"--exhaust", &run->exhaust},
+      {"--no-shrinking", &run->no_shrinking},
+      {"--no-operators", &run->no_operators},
+      {"--no-readers", &run->no_readers},
+      {"--prompt", &run->prompt},
   };
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (strcmp(name, flags[i].name) != 0) continue;
@@ -262,10 +269,8 @@ static bool read_flag(struct run *run, const char *name) {
 
 static bool read_value(struct run *run, const char *name, const char *value) {
   uint64_t orders = run->orders;
-  const struct number numbers[] = {{"--seed", &run->seed},
-                                   {"--seeds", &run->seeds},
-                                   {"--orders", &orders},
-                                   {"--seconds", &run->seconds}};
+  const struct number numbers[] = {
+      {"--seed", &run->seed}, {"--seeds", &run->seeds}, {"--orders", &orders}, {"--seconds", &run->seconds}};
   const struct word words[] = {{"--story", &run->story},
                                {"--data", &run->data},
                                {"--only-faults", &run->only_faults},
@@ -346,7 +351,8 @@ int main(int argument_count, char **arguments) {
       (unsigned long long)totals.worlds, (unsigned long long)totals.orders,
       (unsigned long long)totals.acknowledged, (unsigned long long)totals.points,
       (unsigned long long)totals.struck, (unsigned long long)totals.events, elapsed_s, elapsed_cpu_s,
-      (double)totals.orders / (elapsed_cpu_s > 0 ? elapsed_cpu_s : 1), good ? "all invariants held" : "VIOLATED");
+      (double)totals.orders / (elapsed_cpu_s > 0 ? elapsed_cpu_s : 1),
+      good ? "all invariants held" : "VIOLATED");
   if (run.data) retail_release(&retail);
   return good ? 0 : 1;
 }

@@ -30,10 +30,10 @@ struct bytes order_body_real(struct world *world, struct bytes payment, struct b
   do {
     invoice = &invoices->invoices[sim_below(&world->sim, invoices->invoice_count)];
   } while (invoice->cancels);
-  const struct retail_order order = {.payment = payment,
-                                     .purchase_order = invoice->wholesale ? purchase_order
-                                                                          : (struct bytes){NULL, 0},
-                                     .coupon = sim_below(&world->sim, 2) == 0};
+  const struct retail_order order = {
+      .payment = payment,
+      .purchase_order = invoice->wholesale ? purchase_order : (struct bytes){NULL, 0},
+      .coupon = sim_below(&world->sim, 2) == 0};
   text_init(&text, arena);
   retail_order_write(invoices, invoice, &order, &text);
   return text_view(&text);

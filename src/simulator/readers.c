@@ -1,8 +1,9 @@
-/* Customers and operators who read while everything goes on: lists page by page with every filter, what waits for
- * a person, single orders with their histories. What they are shown is held against what is stored.
+/* Customers and operators who read while everything goes on: lists page by page with every filter, what waits
+ * for a person, single orders with their histories. What they are shown is held against what is stored.
  *
- * A walk through a list shows each order that the list had when the walk began, and that stayed in its filter, once;
- * newest first; nobody else's. On AWS the lists follow the table (store_sim.h): the list that counts is theirs. */
+ * A walk through a list shows each order that the list had when the walk began, and that stayed in its filter,
+ * once; newest first; nobody else's. On AWS the lists follow the table (store_sim.h): the list that counts is
+ * theirs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,8 +197,8 @@ static size_t list_waiting(struct world *world, struct waiting *waiting, size_t 
     for (int slot = 0; slot < COMMAND_COUNT && count < room; slot++) {
       const struct stored *stored = store_sim_at(world->store, i);
       if (stored->order.slots[slot].state == SLOT_ATTENTION)
-        waiting[count++] = (struct waiting){stored, (enum order_command)slot,
-                                            stored->order.slots[slot].since_ms, false};
+        waiting[count++] =
+            (struct waiting){stored, (enum order_command)slot, stored->order.slots[slot].since_ms, false};
     }
   return count;
 }
@@ -263,7 +264,8 @@ static void check_current(struct world *world, const struct record *record, cons
 
 static int64_t etag_version(struct bytes etag) {
   unsigned long long version;
-  return etag.size > 2 && bytes_to_uint64(bytes_slice(etag, 1, etag.size - 1), &version) ? (int64_t)version : -1;
+  return etag.size > 2 && bytes_to_uint64(bytes_slice(etag, 1, etag.size - 1), &version) ? (int64_t)version
+                                                                                         : -1;
 }
 
 static void read_events(struct world *world, const struct record *record, int who, struct arena *arena) {
@@ -277,8 +279,8 @@ static void read_events(struct world *world, const struct record *record, int wh
   const struct json *events = json_member(root, "events");
   for (const struct json *event = events->first; event; event = event->next)
     if (json_member_int64(event, "sequence", 0) != ++sequence)
-      world_violate(world, "history-is-complete", "%.*s: entry %lld is missing", ORDER_ID_CHARACTERS, record->id,
-                    (long long)sequence);
+      world_violate(world, "history-is-complete", "%.*s: entry %lld is missing", ORDER_ID_CHARACTERS,
+                    record->id, (long long)sequence);
   check_current(world, record, "the history", before, sequence);
   world_mark(world, MARK_LISTED_EVENTS);
 }

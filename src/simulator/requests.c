@@ -1,5 +1,5 @@
-/* What stands in front of the gateway: a server that takes what waits as one batch (one machine), or an invocation
- * for each request (AWS); and what a client sees of it. */
+/* What stands in front of the gateway: a server that takes what waits as one batch (one machine), or an
+ * invocation for each request (AWS); and what a client sees of it. */
 #include <stdlib.h>
 
 #include "base/panic.h"
@@ -56,8 +56,7 @@ static void serve_line(struct sim *sim, struct world *world) {
   }
   if (count > 1) world_mark(world, MARK_SERVED_IN_ONE_BATCH);
   gateway_serve(world->gateway, exchanges, count);
-  bool good =
-      sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE)) != FAULT_GONE;
+  bool good = sim_reach(sim, POINT_SERVE, FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE)) != FAULT_GONE;
   for (size_t i = 0; i < count; i++) {
     if (good && exchanges[i]->hold_ms > 0)
       sim_spawn(sim, PROCESS, 0, hold, batch[i]);

@@ -32,8 +32,8 @@ struct ending {
 
 bool run_world(const struct world_options *options, struct totals *totals, struct ending *ret_outcome);
 
-/* shrink.c: the smallest world found that breaks the same invariant, as a command that replays it, and the story of
- * the order concerned. `first` is how the world ended. */
+/* shrink.c: the smallest world found that breaks the same invariant, as a command that replays it, and the
+ * story of the order concerned. `first` is how the world ended. */
 void shrink(const struct run *run, const struct world_options *options, const struct ending *first);
 /* "name:fault,name:fault", sorted; false where it is not of that form. */
 bool strikes_parse(const char *text, struct sim_strike **ret_strikes, size_t *ret_count);

@@ -41,7 +41,8 @@ static void apply(struct world *world, struct record *record, enum order_command
   invariants_on_applied(world, record, command);
 }
 
-static bool is_out_of_stock(const struct world *world, const struct record *record, enum order_command command) {
+static bool is_out_of_stock(const struct world *world, const struct record *record,
+                            enum order_command command) {
   for (size_t i = 0; i < SKUS && command == COMMAND_RESERVE; i++)
     if (world->stock[i] < record->units[i]) return true;
   return false;

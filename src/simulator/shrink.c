@@ -1,6 +1,6 @@
-/* Shrinking a failing world. Faults and orders are known by name, whatever else happens (platform/sim/sim.h), so they
- * can be taken away one by one: whole kinds first, then halves, quarters and so on of what is left (Zeller's delta
- * debugging), as long as the same invariant breaks. */
+/* Shrinking a failing world. Faults and orders are known by name, whatever else happens (platform/sim/sim.h),
+ * so they can be taken away one by one: whole kinds first, then halves, quarters and so on of what is left
+ * (Zeller's delta debugging), as long as the same invariant breaks. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

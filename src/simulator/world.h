@@ -121,8 +121,8 @@ struct world_options {
   bool operators;                /* persons work on attention */
   bool readers;                  /* customers and operators page through lists, and look at orders */
   const struct retail *invoices; /* real orders are made of them; NULL: none */
-  /* For shrinking: only these faults (sorted by name; NULL: by chance), without these orders, and without delays
-   * that no fault makes. */
+  /* For shrinking: only these faults (sorted by name; NULL: by chance), without these orders, and without
+   * delays that no fault makes. */
   const struct sim_strike *only;
   size_t only_count;
   const bool *left_out; /* by customer and number; NULL: none */
@@ -190,7 +190,9 @@ void services_open(struct world *world);
 /* customers.c */
 void customers_start(struct world *world);
 /* The place of a customer's order in world_options.left_out. */
-static inline size_t customers_place(int customer, size_t number) { return number * CUSTOMERS + (size_t)customer; }
+static inline size_t customers_place(int customer, size_t number) {
+  return number * CUSTOMERS + (size_t)customer;
+}
 /* Everybody's orders, page by page, as an operator sees them, when nothing happens any more. */
 void customers_list_all(struct world *world);
 /* orders.c */
@@ -206,8 +208,8 @@ void readers_start(struct world *world);
 struct ask {
   const char *method;
   struct bytes target, key, body, none_match;
-  int who;     /* a customer, CUSTOMERS: the operator, -1: nobody */
-  int wait_s;  /* Prefer: wait */
+  int who;         /* a customer, CUSTOMERS: the operator, -1: nobody */
+  int wait_s;      /* Prefer: wait */
   int64_t most_ms; /* how long it is waited for; 0: half a minute */
   /* the answer, in the caller's arena; status 0: none came */
   int status;

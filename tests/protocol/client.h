@@ -1,5 +1,5 @@
-/* platform/aws/client.h for a table in memory: what the store calls, linked in the place of the real client. Tries
- * and doubts are as the real one has them (client.c); how each try ends is for `carry_out` to say. */
+/* platform/aws/client.h for a table in memory: what the store calls, linked in the place of the real client.
+ * Tries and doubts are as the real one has them (client.c); how each try ends is for `carry_out` to say. */
 #ifndef TESTS_PROTOCOL_CLIENT_H
 #define TESTS_PROTOCOL_CLIENT_H
 

@@ -28,7 +28,8 @@ static bool is_over(void *context) {
 bool aws_client_open(const struct aws_client_options *options, struct aws_client **ret_client,
                      struct failure *ret_failure) {
   (void)options, (void)ret_failure;
-  *ret_client = client_make(&(struct client_world){.carry_out = carry_out, .pause = pause_for, .is_over = is_over});
+  *ret_client =
+      client_make(&(struct client_world){.carry_out = carry_out, .pause = pause_for, .is_over = is_over});
   return true;
 }
 

@@ -1,6 +1,6 @@
-/* Several functions that create and change orders at once through the DynamoDB store, each of whose requests is a
- * step of its own; and everything that may happen to a request. One run is a list of choices: which request is
- * carried out next, what befalls it, who dies, when time passes. All lists of choices, or some by chance. */
+/* Several functions that create and change orders at once through the DynamoDB store, each of whose requests is
+ * a step of its own; and everything that may happen to a request. One run is a list of choices: which request
+ * is carried out next, what befalls it, who dies, when time passes. All lists of choices, or some by chance. */
 #ifndef TESTS_PROTOCOL_EXPLORE_H
 #define TESTS_PROTOCOL_EXPLORE_H
 
@@ -8,7 +8,14 @@
 #include "platform/sim/sim.h"
 #include "protocol/table.h"
 
-enum { ACTORS_MAX = 3, WISHES_MAX = 3, CLAIMS_MAX = 2, PENDING_MAX = 64, CHOICES_MAX = 600, ACKNOWLEDGED_MAX = 16 };
+enum {
+  ACTORS_MAX = 3,
+  WISHES_MAX = 3,
+  CLAIMS_MAX = 2,
+  PENDING_MAX = 64,
+  CHOICES_MAX = 600,
+  ACKNOWLEDGED_MAX = 16
+};
 enum { ORDERS_MAX = 3, CONTENTS_MAX = 3 };
 
 enum wish_kind {
@@ -38,16 +45,16 @@ extern const struct scenario scenarios[];
 /* What may befall a request; each but the first takes one of the run's mishaps. */
 enum mishap {
   WELL,
-  LOST,      /* carried out; the answer does not come, it is tried again */
-  LOST_LAST, /* … and the function's time is over */
-  LATE,      /* no answer; it is tried again; and the first may be carried out at any time after */
-  LATE_LAST, /* … and the function's time is over */
-  THROTTLED, /* not carried out */
-  COLLIDED,  /* a write: with a transaction that is under way, not carried out */
-  DIED,      /* the function dies; its requests may be carried out at any time after */
+  LOST,       /* carried out; the answer does not come, it is tried again */
+  LOST_LAST,  /* … and the function's time is over */
+  LATE,       /* no answer; it is tried again; and the first may be carried out at any time after */
+  LATE_LAST,  /* … and the function's time is over */
+  THROTTLED,  /* not carried out */
+  COLLIDED,   /* a write: with a transaction that is under way, not carried out */
+  DIED,       /* the function dies; its requests may be carried out at any time after */
   DIED_AFTER, /* it dies when this one has been carried out */
-  TORN,      /* a read of two items: one now, the other later */
-  STALE,     /* a read that may be a moment old is */
+  TORN,       /* a read of two items: one now, the other later */
+  STALE,      /* a read that may be a moment old is */
   MISHAP_COUNT
 };
 
@@ -74,6 +81,19 @@ struct actor {
   struct sim_task *task;
 };
 
+/* A request that was sent. */
+struct pending {
+  int by;
+  bool is_read;
+  uint64_t hash;
+  struct actor *actor; /* NULL: nobody waits for it any more */
+  struct aws_request request;
+  struct aws_answer *answer;
+  struct arena *arena; /* of the answer */
+  size_t *left;        /* how many answers of its round are still to come */
+  size_t keys_read;
+};
+
 struct acknowledged {
   int order, content;
 };
@@ -86,8 +106,8 @@ struct run {
   struct limits limits;
   struct choices *choices;
   struct telemetry telemetry;
-  bool told;  /* the story is printed */
-  bool alone; /* what comes first: no choice */
+  bool told;      /* the story is printed */
+  bool alone;     /* what comes first: no choice */
   bool redundant; /* it came to what was gone through already */
   struct actor actors[ACTORS_MAX];
   struct pending *pending[PENDING_MAX];
@@ -113,6 +133,11 @@ void seen_forget(void);
 /* The next list of choices after that of the last run; false: there is none. */
 bool choices_next(struct choices *choices);
 
+/* states.c: true where everything that matters is as it was in a run before, so that what may follow is known.
+ */
+bool was_here_before(struct run *run);
+uint64_t text_hash(struct bytes text);
+
 /* Carries one wish out, as production's functions do; false: nothing definite came of it. */
 bool wish_with(struct actor *actor, const struct wish *wish, const struct function_context *context);
 struct bytes wish_order_id(int order);
@@ -123,7 +148,8 @@ struct bytes wish_content(const struct wish *wish);
 void rules_check(struct run *run);
 void rules_check_end(struct run *run);
 void rules_note_result(struct run *run, const struct wish *wish, const struct store_result *result);
-void run_violate(struct run *run, const char *rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void run_violate(struct run *run, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void run_tell(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

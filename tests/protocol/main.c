@@ -8,9 +8,11 @@
 
 static const char usage[] =
     "usage: protocol [--mishaps N] [--jumps N] [--chance RUNS] [--seed N] [--only SCENARIO [--choices 0.1.2]]\n"
-    "  Each scenario of two functions: every order of their requests, with up to --mishaps (default 1) requests\n"
+    "  Each scenario of two functions: every order of their requests, with up to --mishaps (default 1) "
+    "requests\n"
     "  that are lost, late, refused or killed, and up to --jumps (default 1) times that time passes.\n"
-    "  --chance RUNS   then so many runs by chance of each scenario, also of three, with up to 4 and 3 of them\n"
+    "  --chance RUNS   then so many runs by chance of each scenario, also of three, with up to 4 and 3 of "
+    "them\n"
     "  --choices       one run, and its story\n";
 
 struct options {
@@ -64,7 +66,8 @@ static bool explore_all(const struct scenario *scenario, const struct options *o
   return true;
 }
 
-static bool explore_some(const struct scenario *scenario, const struct options *options, struct totals *totals) {
+static bool explore_some(const struct scenario *scenario, const struct options *options,
+                         struct totals *totals) {
   static struct choices choices;
   for (uint64_t i = 0; i < options->chance; i++) {
     choices = (struct choices){.by_chance = true, .random = sim_name(options->seed, i)};
@@ -140,6 +143,9 @@ int main(int count, char **arguments) {
   for (int i = 1; i < MISHAP_COUNT && good && options.limits.mishaps > 0 && !options.only; i++)
     if (totals.struck[i] == 0) good = false, printf("never: mishap %d\n", i);
   printf("explored: %llu runs, %llu steps, %.1f s: %s\n", (unsigned long long)totals.runs,
-         (unsigned long long)totals.steps, seconds(), !any ? "no such scenario" : good ? "all rules held" : "VIOLATED");
+         (unsigned long long)totals.steps, seconds(),
+         !any   ? "no such scenario"
+         : good ? "all rules held"
+                : "VIOLATED");
   return good && any ? 0 : 1;
 }

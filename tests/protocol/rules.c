@@ -27,7 +27,8 @@ static bool has_content(struct run *run, int order, struct bytes content) {
   if (index == table_count(table)) return false;
   struct bytes inline_content = table_text(table, index, "b"), digest = table_text(table, index, "z");
   if (inline_content.size) return bytes_equal(inline_content, content);
-  size_t own = table_find(table, wish_order_id(order), arena_printf(&run->arena, "b%.*s", BYTES_PRINTF(digest)));
+  size_t own =
+      table_find(table, wish_order_id(order), arena_printf(&run->arena, "b%.*s", BYTES_PRINTF(digest)));
   return own < table_count(table) && bytes_equal(table_text(table, own, "b"), content);
 }
 

@@ -1,10 +1,10 @@
 /* A DynamoDB table in memory, at the level of requests and answers in JSON: the operations and expressions that
- * the store sends (src/platform/aws/store_dynamodb*.c), and no others: what it does not know ends the program, so
- * that nothing is misread in silence. tests/aws/contract runs on it as on DynamoDB Local.
+ * the store sends (src/platform/aws/store_dynamodb*.c), and no others: what it does not know ends the program,
+ * so that nothing is misread in silence. tests/aws/contract runs on it as on DynamoDB Local.
  *
- * Source: Amazon DynamoDB API reference, 2012-08-10: conditions and updates are atomic an item, a transaction over
- * all of its items; a ClientRequestToken makes a transaction that was carried out succeed again without an effect;
- * each item of a batch is read by itself. */
+ * Source: Amazon DynamoDB API reference, 2012-08-10: conditions and updates are atomic an item, a transaction
+ * over all of its items; a ClientRequestToken makes a transaction that was carried out succeed again without an
+ * effect; each item of a batch is read by itself. */
 #ifndef TESTS_PROTOCOL_TABLE_H
 #define TESTS_PROTOCOL_TABLE_H
 
@@ -19,12 +19,12 @@ void table_free(struct table *table);
 /* One request, at once and as a whole. */
 void table_carry_out(struct table *table, const struct aws_request *request, struct arena *arena,
                      struct aws_answer *ret_answer);
-/* A BatchGetItem in parts, since each of its items is read by itself: reads those from `from` to `to`, and answers
- * once it has come to the last one; `answer` is the same in all parts. `stale`: each item as it was one write
- * before, which an eventually consistent read may give. */
+/* A BatchGetItem in parts, since each of its items is read by itself: reads those from `from` to `to`, and
+ * answers once it has come to the last one; `answer` is the same in all parts. `stale`: each item as it was one
+ * write before, which an eventually consistent read may give. */
 size_t table_batch_keys(const struct aws_request *request, struct arena *arena);
-void table_read_batch(struct table *table, const struct aws_request *request, size_t from, size_t to, bool stale,
-                      struct arena *arena, struct aws_answer *answer);
+void table_read_batch(struct table *table, const struct aws_request *request, size_t from, size_t to,
+                      bool stale, struct arena *arena, struct aws_answer *answer);
 
 /* --- for looking at: no request of the store's --- */
 

@@ -1,5 +1,5 @@
-/* What each function is to do: creates straight through the store, as function/accept and function/admit hand them
- * in; changes through function/change. */
+/* What each function is to do: creates straight through the store, as function/accept and function/admit hand
+ * them in; changes through function/change. */
 #include <stdlib.h>
 
 #include "base/panic.h"
@@ -41,7 +41,9 @@ static const struct order *order_of(const struct wish *wish) {
   return order;
 }
 
-struct bytes wish_content(const struct wish *wish) { return order_of(wish)->content_json; }
+struct bytes wish_content(const struct wish *wish) {
+  return order_of(wish)->content_json;
+}
 
 static bool create(struct actor *actor, const struct wish *wish, const struct function_context *context,
                    struct arena *arena) {

@@ -21,9 +21,9 @@ struct creating {
   const struct store_commit *commit;
   struct store_result *result;
   enum { TO_WRITE, TO_RESOLVE, SETTLED } state;
-  int64_t bar;                /* what the bar says that was seen where the order belongs; 0: none */
-  struct bytes claim, holder; /* TO_RESOLVE: the claim that another order has, and which */
-  int64_t claimed_ms;         /* when it took it */
+  int64_t bar;                   /* what the bar says that was seen where the order belongs; 0: none */
+  struct bytes claim, holder;    /* TO_RESOLVE: the claim that another order has, and which */
+  int64_t claimed_ms;            /* when it took it */
   bool asks_claim, asks_content; /* of the round of requests under way */
 };
 
@@ -185,9 +185,9 @@ static void claim_all(struct store_dynamodb *store, struct creating *const *crea
     creating[i]->asks_claim = creating[i]->state == TO_WRITE && place < commit->claim_count;
     creating[i]->asks_content = place == 0 && !content_is_inline(order_of(creating[i]));
     if (creating[i]->asks_claim)
-      requests[asked++] = aws_request(
-          AWS_DYNAMODB, "PutItem",
-          put_claim(store, claim_at(commit, place), order_of(creating[i])->id, now_ms, arena));
+      requests[asked++] =
+          aws_request(AWS_DYNAMODB, "PutItem",
+                      put_claim(store, claim_at(commit, place), order_of(creating[i])->id, now_ms, arena));
     if (creating[i]->asks_content)
       requests[asked++] =
           aws_request(AWS_DYNAMODB, "PutItem", put_content(store, order_of(creating[i]), arena));

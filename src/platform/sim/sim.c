@@ -7,12 +7,12 @@
 
 enum { FREEZE_MS = 45000, SLOW_MS = 5000, LATENCY_MS = 12, STOP_MS_MOST = 300000 };
 
-const char *const sim_point_names[POINT_COUNT] = {"commit", "committed", "load",   "list",  "send",    "sent",
-                                                  "spill",  "spilled",   "call",   "called", "settle", "serve",
-                                                  "receive", "note", "relay",    "heard",  "time"};
-const char *const sim_fault_names[FAULT_COUNT] = {"none",  "gone",   "kill",      "stop",   "freeze",  "slow",
-                                                  "throttle", "fail", "lose",     "stale",  "partly",  "duplicate",
-                                                  "refuse", "pending", "invalid", "garbage", "jump"};
+const char *const sim_point_names[POINT_COUNT] = {"commit",  "committed", "load",  "list",   "send",   "sent",
+                                                  "spill",   "spilled",   "call",  "called", "settle", "serve",
+                                                  "receive", "note",      "relay", "heard",  "time"};
+const char *const sim_fault_names[FAULT_COUNT] = {
+    "none",  "gone",   "kill",      "stop",   "freeze",  "slow",    "throttle", "fail", "lose",
+    "stale", "partly", "duplicate", "refuse", "pending", "invalid", "garbage",  "jump"};
 
 struct sim_event {
   int64_t at_ms;
@@ -232,7 +232,9 @@ void sim_sleep(struct sim *sim, int64_t ms) {
   stack_switch(&task->stack, &sim->scheduler);
 }
 
-struct sim_task *sim_self(const struct sim *sim) { return sim->running; }
+struct sim_task *sim_self(const struct sim *sim) {
+  return sim->running;
+}
 
 void sim_park(struct sim *sim) {
   struct sim_task *task = sim->running;

@@ -6,9 +6,9 @@
  * every point is GONE at once: a port that is asked by a ghost does nothing and fails.
  *
  * Chance is drawn from a stream for each task, which follows from whose task it is and the how-manieth, and
- * whether a fault strikes at a point from that point's name alone. So what happens to one order hardly depends on
- * what happens to another, and a world from which a fault or an order is taken away is otherwise nearly the same:
- * that is what makes shrinking work. */
+ * whether a fault strikes at a point from that point's name alone. So what happens to one order hardly depends
+ * on what happens to another, and a world from which a fault or an order is taken away is otherwise nearly the
+ * same: that is what makes shrinking work. */
 #ifndef PLATFORM_SIM_SIM_H
 #define PLATFORM_SIM_SIM_H
 
@@ -88,8 +88,8 @@ struct sim {
   struct clock clock; /* the world's wall clock; it may jump */
   struct entropy entropy;
   uint64_t seed, random, spawned; /* of what no task does */
-  int64_t now_ms;        /* since the world began; never jumps */
-  int64_t clock_jump_ms; /* what the wall clock is off by */
+  int64_t now_ms;                 /* since the world began; never jumps */
+  int64_t clock_jump_ms;          /* what the wall clock is off by */
   uint64_t events, points;
   uint64_t hash; /* of everything that happened, in its order */
   struct sim_faults faults;
@@ -117,8 +117,8 @@ struct sim {
   size_t tasks;
   uint64_t next_task;
   struct stack scheduler;
-  int stopping_environment; /* which FAULT_STOP may strike; 0: none */
-  int64_t stopped_until_ms; /* what it does is put off until then */
+  int stopping_environment;                            /* which FAULT_STOP may strike; 0: none */
+  int64_t stopped_until_ms;                            /* what it does is put off until then */
   void (*on_killed)(struct sim *sim, int environment); /* told of every kill; may be NULL */
   void *context;
 };

@@ -38,15 +38,14 @@ void stack_release(struct stack *stack) {
 /* What the calling convention has a function keep: six registers and the return address, on its own stack. */
 __attribute__((naked, noinline)) static void switch_to(__attribute__((unused)) void **ret_pointer,
                                                        __attribute__((unused)) void *pointer) {
-  __asm__("pushq %rbp\n\tpushq %rbx\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
-          "movq %rsp, (%rdi)\n\tmovq %rsi, %rsp\n\t"
-          "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbx\n\tpopq %rbp\n\tret");
+  __asm__(
+      "pushq %rbp\n\tpushq %rbx\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
+      "movq %rsp, (%rdi)\n\tmovq %rsi, %rsp\n\t"
+      "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbx\n\tpopq %rbp\n\tret");
 }
 
 /* The first return leads here. */
-__attribute__((naked, noinline)) static void begin(void) {
-  __asm__("movq %r13, %rdi\n\tcallq *%r12\n\tud2");
-}
+__attribute__((naked, noinline)) static void begin(void) { __asm__("movq %r13, %rdi\n\tcallq *%r12\n\tud2"); }
 
 void stack_init(struct stack *stack, void (*entry)(void *argument), void *argument) {
   char *memory = take_memory();

@@ -269,8 +269,8 @@ static bool list(struct store *port, const struct store_query *query, struct are
         store_sim_is_listed(store, store->all[i], query->customer.size == 0))
       found[count++] = &store->all[i]->order;
   if (count > 0) qsort(found, count, sizeof *found, newest_first);
-  *ret_page = (struct store_page){.count = count < query->limit ? count : query->limit,
-                                  .more = count > query->limit};
+  *ret_page =
+      (struct store_page){.count = count < query->limit ? count : query->limit, .more = count > query->limit};
   ret_page->orders = ARENA_ARRAY(arena, ret_page->count, struct order);
   for (size_t i = 0; i < ret_page->count; i++) ret_page->orders[i] = *copy_order(found[i], arena);
   if (ret_page->count > 0) {
@@ -371,9 +371,9 @@ size_t store_sim_stream(const struct store_sim *store, size_t from, size_t most,
 }
 
 bool store_sim_note_created(struct store_sim *store, struct stored *const *created, size_t count) {
-  enum sim_fault fault = sim_reach(store->options.sim, POINT_NOTE,
-                                   FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE) | FAULT_BIT(FAULT_FAIL) |
-                                       FAULT_BIT(FAULT_LOSE));
+  enum sim_fault fault = sim_reach(
+      store->options.sim, POINT_NOTE,
+      FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_FREEZE) | FAULT_BIT(FAULT_FAIL) | FAULT_BIT(FAULT_LOSE));
   if (fault == FAULT_GONE || fault == FAULT_FAIL) return false;
   for (size_t i = 0; i < count; i++) created[i]->is_noted = true;
   return fault != FAULT_LOSE;

@@ -1,7 +1,7 @@
 /* The simulated store: port/store.h to the letter, in memory, with the faults that a real one has. In two
  * shapes: messages reach the queues with the commit (one machine), or stand in a stream that a relay reads
- * (AWS's outbox). Reads may be of some moments ago where the caller allows it. With a stream, everybody's list shows
- * the orders that the relay has noted, and a customer's follows the table within STORE_SIM_INDEX_MS. */
+ * (AWS's outbox). Reads may be of some moments ago where the caller allows it. With a stream, everybody's list
+ * shows the orders that the relay has noted, and a customer's follows the table within STORE_SIM_INDEX_MS. */
 #ifndef PLATFORM_SIM_STORE_SIM_H
 #define PLATFORM_SIM_STORE_SIM_H
 
@@ -61,7 +61,8 @@ struct stream_entry {
   struct stored *created; /* NULL: a message */
   struct message message;
 };
-size_t store_sim_stream(const struct store_sim *store, size_t from, size_t most, struct stream_entry *ret_entries);
+size_t store_sim_stream(const struct store_sim *store, size_t from, size_t most,
+                        struct stream_entry *ret_entries);
 /* The relay enters new orders into the directory; false where that failed. */
 bool store_sim_note_created(struct store_sim *store, struct stored *const *created, size_t count);
 
