@@ -12,7 +12,7 @@ enum { STACK_BYTES = 256 * 1024, GUARD_BYTES = 4096 };
 /* Released ones, each with the next one's address in its first bytes. */
 static char *released;
 
-static char *take_memory(void) {
+__attribute__((noinline)) static char *take_memory(void) { /* getcontext returns twice */
   char *memory = released;
   if (memory) {
     released = *(char **)(void *)(memory + GUARD_BYTES);
