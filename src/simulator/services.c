@@ -54,6 +54,13 @@ static bool would_refuse(struct world *world, const struct record *record, enum 
   return fault == FAULT_REFUSE || is_out_of_stock(world, record, command);
 }
 
+/* Of a command of an order, whatever else happens. */
+static uint64_t name_of(const struct record *record, enum order_command command) {
+  uint64_t id;
+  memcpy(&id, record->id + 4, sizeof id);
+  return sim_name(id, (uint64_t)command);
+}
+
 /* --- callbacks ------------------------------------------------------------------------------------- */
 
 /* A service that contradicts itself: what it said first must stand. */
@@ -118,10 +125,11 @@ static void promise(struct world *world, struct record *record, enum order_comma
       arena_copy(&callback->arena, bytes_slice(call->callback_url, at - 1, call->callback_url.size));
   const struct stored *stored = store_sim_find(world->store, bytes_from(record->id, ORDER_ID_CHARACTERS));
   callback->deadline_ms = stored ? stored->order.slots[command].deadline_ms : 0;
-  callback->done = command_rules[command].is_undo || sim_below(&world->sim, 5) > 0;
+  uint64_t chance = sim_name(name_of(record, command), world->sim.seed);
+  callback->done = command_rules[command].is_undo || chance % 5 > 0;
   if (is_out_of_stock(world, record, command)) callback->done = false;
-  int64_t delay_ms = (int64_t)sim_below(&world->sim, CALLBACK_MS_MAX);
-  if (sim_below(&world->sim, 8) == 0) delay_ms += 300000; /* after the deadline */
+  int64_t delay_ms = (int64_t)(chance / 5 % CALLBACK_MS_MAX);
+  if (chance >> 61 == 0) delay_ms += 300000; /* after the deadline */
   record->commands[command].pending = true;
   sim_spawn(&world->sim, world_environment(world), delay_ms, call_back, callback);
 }
@@ -191,10 +199,12 @@ static void call_one(struct world *world, const struct service_call *call, struc
   *answer = (struct service_answer){.transport = TRANSPORT_BROKEN, .failure = BYTES("killed")};
   struct bytes key =
       call->is_lookup ? bytes_slice(call->path, strlen("/commands/"), call->path.size) : call->key;
-  enum sim_fault fault = sim_reach(&world->sim, POINT_CALL, before_faults);
-  if (fault == FAULT_GONE) return;
   struct record *record = record_find(world, bytes_slice(key, 0, ORDER_ID_CHARACTERS));
   enum order_command command;
+  if (record && order_command_parse(bytes_slice(key, ORDER_ID_CHARACTERS + 1, key.size), &command))
+    sim_name_point(&world->sim, name_of(record, command) + (uint64_t)record->commands[command].calls++);
+  enum sim_fault fault = sim_reach(&world->sim, POINT_CALL, before_faults);
+  if (fault == FAULT_GONE) return;
   if (!record || !order_command_parse(bytes_slice(key, ORDER_ID_CHARACTERS + 1, key.size), &command)) {
     world_violate(world, "agreed-key", "a service was sent the key %.*s", BYTES_PRINTF(key));
     return;

@@ -24,6 +24,9 @@ enum {
   ENVIRONMENTS_FROM = 1000000,
 };
 
+/* A call and a deadline for each step that may be under way, and what is there twice. */
+#define QUEUED_MOST(orders) ((orders)*8 + 100)
+
 const char *const world_mark_names[MARK_COUNT] = {
 #define X(name) #name,
     WORLD_MARKS(X)
@@ -169,6 +172,9 @@ static void put(void *context, const struct message *message) {
 static void on_applied(void *context, struct stored *stored, const struct store_commit *commit) {
   struct world *world = context;
   invariants_on_commit(world, stored, commit);
+  if (queue_sim_waiting(world->queue) > QUEUED_MOST(store_sim_count(world->store)))
+    world_violate(world, "queues-are-bounded", "%zu messages of %zu orders", queue_sim_waiting(world->queue),
+                  store_sim_count(world->store));
   struct stream_entry next;
   if (world->relay_is_on || store_sim_stream(world->store, world->stream_position, 1, &next) == 0) return;
   world->relay_is_on = true;

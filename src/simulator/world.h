@@ -96,7 +96,7 @@ struct record {
   struct bytes first_answer; /* the body of the first 202 */
   /* the services' side */
   struct {
-    int applied;
+    int applied, calls;
     bool refused, asked, pending;
     char reference[WORLD_REFERENCE_BYTES];
   } commands[COMMAND_COUNT];

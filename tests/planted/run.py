@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Plants bugs that each break the promise, one at a time, and sees how soon the simulator finds them.
 
-    tests/planted/run.py [--seeds N] [NAME…]        all of planted.json, or those named
+    tests/planted/run.py [--seeds N] [--replay] [NAME…]     all of planted.json, or those named
+
+--replay also shrinks the world in which the simulator found it, and runs the command that is told.
 
 Each bug is a small edit of the sources of production, never of the simulator. It is applied to a copy of the tree in
 a temporary folder, the simulator (or, where the bug says so, the program of tests/protocol) is built there and runs
@@ -12,6 +14,7 @@ import argparse
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -51,6 +54,18 @@ def swarm(seeds):
     return ["--seeds", str(seeds), "--orders", ORDERS, "--data", str(ROOT / "examples" / "online_retail_sample.csv"), "--no-shrinking"]
 
 
+def replay(folder, broken, seeds):
+    """What the simulator shrinks the world to, and whether the command that it gives breaks the same invariant."""
+    told = subprocess.run([folder / "build" / "simulator", *swarm(seeds)[:-1]], capture_output=True, text=True, timeout=1200).stdout
+    shrunk = re.search(r"^shrunk in \d+ worlds: (.*)$", told, flags=re.M)
+    command = re.findall(r"^replay: build/simulator (.*)$", told, flags=re.M)
+    if not shrunk or len(command) < 2:
+        return "not shrunk: " + told[-500:]
+    again = subprocess.run([folder / "build" / "simulator", *shlex.split(command[-1])], capture_output=True, text=True, timeout=1200).stdout
+    same = re.search(rf"^VIOLATED {re.escape(broken)}:", again, flags=re.M)
+    return f"{shrunk.group(1)}, and {'fails again' if same else 'does not fail again'}"
+
+
 def plant(folder, bug):
     """Applies it; the texts to put back, or None where one is not there exactly once."""
     before = {}
@@ -66,7 +81,7 @@ def plant(folder, bug):
     return before
 
 
-def try_bug(folder, bug, seeds):
+def try_bug(folder, bug, seeds, replays):
     before = plant(folder, bug)
     if before is None:
         return False, "STALE: its text is not there exactly once"
@@ -76,6 +91,8 @@ def try_bug(folder, bug, seeds):
         if complaint:
             return False, "DOES NOT BUILD: " + complaint
         broken, worlds = simulate(folder, program, bug.get("arguments", swarm(seeds)))
+        if replays and broken and program == "simulator":
+            print(f"shrunk  {bug['name']}: {replay(folder, broken, seeds)}", flush=True)
     finally:
         for path, text in before.items():
             path.write_text(text)
@@ -87,6 +104,7 @@ def try_bug(folder, bug, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=4000)
+    parser.add_argument("--replay", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     bugs = json.loads(pathlib.Path(__file__).with_name("planted.json").read_text())
@@ -104,7 +122,7 @@ def main():
         broken, worlds = simulate(folder, "simulator", swarm(200))
         print(f"unpatched: {worlds} worlds, {'all invariants held' if broken is None else broken}", flush=True)
         for bug in chosen:
-            good, told = try_bug(folder, bug, arguments.seeds)
+            good, told = try_bug(folder, bug, arguments.seeds, arguments.replay)
             found += good
             print(f"{'found ' if good else 'FAILED'} {bug['name']}: {told}", flush=True)
     print(f"planted: {found} of {len(chosen)} bugs found")

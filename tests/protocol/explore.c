@@ -10,19 +10,6 @@
 
 enum { GRACE_MS = 3001, TRIES_MAX = 8, WAITS_MAX = 20, STEPS_MAX = 500, OPTIONS_MAX = 512 };
 
-/* A request that was sent. */
-struct pending {
-  int by;
-  bool is_read;
-  uint64_t hash;
-  struct actor *actor; /* NULL: nobody waits for it any more */
-  struct aws_request request;
-  struct aws_answer *answer;
-  struct arena *arena; /* of the answer */
-  size_t *left;        /* how many answers of its round are still to come */
-  size_t keys_read;
-};
-
 enum option_kind { CARRY_OUT, WAKE, TIME_OVER, JUMP };
 
 struct option {
@@ -127,12 +114,6 @@ bool choices_next(struct choices *choices) {
 
 /* --- what the store's client does ------------------------------------------------------------------ */
 
-static uint64_t hash_of(struct bytes text) {
-  uint64_t hash = 14695981039346656037ULL;
-  for (size_t i = 0; i < text.size; i++) hash = (hash ^ (uint8_t)text.data[i]) * 1099511628211ULL;
-  return hash;
-}
-
 static void carry_out(void *context, const struct aws_request *const *requests, size_t count,
                       struct arena *arena, struct aws_answer *const *answers) {
   struct actor *actor = context;
@@ -145,7 +126,7 @@ static void carry_out(void *context, const struct aws_request *const *requests, 
     pending->request.body = arena_copy(&run->arena, requests[i]->body);
     pending->by = actor->number;
     pending->is_read = bytes_equal_string(bytes_of(pending->request.operation), "BatchGetItem");
-    pending->hash = hash_of(pending->request.body);
+    pending->hash = text_hash(pending->request.body);
     ensure(run->pending_count < PENDING_MAX);
     run->pending[run->pending_count++] = pending;
   }
@@ -260,8 +241,8 @@ static void drop(struct run *run, size_t index) {
 static void answer(struct run *run, struct pending *pending, const struct aws_answer *answer) {
   bool in_doubt = pending->answer->in_doubt;
   pending->actor->has_read = pending->is_read;
-  note(pending->actor, hash_of(answer->body) ^ (uint64_t)answer->outcome << 1 ^ (uint64_t)in_doubt);
-  note(pending->actor, hash_of(answer->error) ^ pending->hash);
+  note(pending->actor, text_hash(answer->body) ^ (uint64_t)answer->outcome << 1 ^ (uint64_t)in_doubt);
+  note(pending->actor, text_hash(answer->error) ^ pending->hash);
   *pending->answer = *answer;
   pending->answer->in_doubt = in_doubt;
   if (--*pending->left == 0) sim_wake(&run->sim, pending->actor->task);
@@ -408,75 +389,11 @@ static bool let_time_pass(struct run *run) {
   return true;
 }
 
-/* --- what was gone through already ----------------------------------------------------------------- */
-
-static uint64_t *seen;
-static size_t seen_count, seen_room;
-
-void seen_forget(void) {
-  if (seen_room) memset(seen, 0, seen_room * sizeof *seen);
-  seen_count = 0;
-}
-
-static void see_all_again(size_t room) {
-  uint64_t *before = seen;
-  size_t before_room = seen_room;
-  seen = calloc(room, sizeof *seen);
-  if (!seen) panic("out of memory");
-  seen_room = room;
-  for (size_t i = 0; i < before_room; i++) {
-    if (!before[i]) continue;
-    size_t at = before[i] & (room - 1);
-    while (seen[at]) at = (at + 1) & (room - 1);
-    seen[at] = before[i];
-  }
-  free(before);
-}
-
-/* True where it was there before. */
-static bool see(uint64_t state) {
-  if (2 * seen_count >= seen_room) see_all_again(seen_room ? seen_room * 2 : 1 << 16);
-  if (state == 0) state = 1;
-  size_t at = state & (seen_room - 1);
-  for (; seen[at]; at = (at + 1) & (seen_room - 1))
-    if (seen[at] == state) return true;
-  seen[at] = state;
-  seen_count++;
-  return false;
-}
-
-/* All that what may still happen depends on. Two orders of the same steps that come to the same are one. */
-static uint64_t state_of(const struct run *run) {
-  uint64_t state = sim_name(table_hash(run->table), (uint64_t)run->sim.now_ms), requests = 0;
-  state = sim_name(state, (uint64_t)run->limits.mishaps << 32 | (uint64_t)run->limits.jumps << 16 | run->waits);
-  for (size_t i = 0; i < ACTORS_MAX; i++) {
-    const struct actor *actor = &run->actors[i];
-    bool has_news = actor->saw_writes != table_writes(run->table);
-    state = sim_name(state, actor->history);
-    state = sim_name(state, actor->wish << 16 | (uint64_t)actor->tries << 8 | (uint64_t)actor->ended << 4 |
-                                (uint64_t)actor->paused << 3 | (uint64_t)actor->is_over << 2 |
-                                (uint64_t)(actor->paused && has_news) << 1 | actor->has_read);
-  }
-  for (size_t i = 0; i < run->pending_count; i++) {
-    const struct pending *pending = run->pending[i];
-    uint64_t part = pending->keys_read ? hash_of(pending->answer->body) : 0;
-    uint64_t whose = pending->actor ? (uint64_t)pending->actor->number + 1 : 0;
-    requests += sim_name(pending->hash ^ part, whose << 8 | (pending->actor && pending->answer->in_doubt));
-  }
-  return sim_name(state, requests);
-}
-
-static bool is_redundant(struct run *run) {
-  struct choices *choices = run->choices;
-  if (run->alone || run->told || choices->by_chance || choices->count < choices->fixed) return false;
-  return see(state_of(run));
-}
-
 static void run_actors(struct run *run) {
   static struct option options[OPTIONS_MAX + PENDING_MAX];
   for (run->steps = 0; !run->violated; run->steps++) {
     sim_run(&run->sim, run->sim.now_ms);
-    if (run->violated || (run->redundant = is_redundant(run))) break;
+    if (run->violated || (run->redundant = was_here_before(run))) break;
     size_t count = list_options(run, options);
     if (count == 0 && !let_time_pass(run)) break;
     if (run->steps > STEPS_MAX) run_violate(run, "liveness", "no end after %d steps", STEPS_MAX);

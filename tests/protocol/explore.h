@@ -81,6 +81,19 @@ struct actor {
   struct sim_task *task;
 };
 
+/* A request that was sent. */
+struct pending {
+  int by;
+  bool is_read;
+  uint64_t hash;
+  struct actor *actor; /* NULL: nobody waits for it any more */
+  struct aws_request request;
+  struct aws_answer *answer;
+  struct arena *arena; /* of the answer */
+  size_t *left;        /* how many answers of its round are still to come */
+  size_t keys_read;
+};
+
 struct acknowledged {
   int order, content;
 };
@@ -119,6 +132,11 @@ bool explore_run(const struct scenario *scenario, struct limits limits, struct c
 void seen_forget(void);
 /* The next list of choices after that of the last run; false: there is none. */
 bool choices_next(struct choices *choices);
+
+/* states.c: true where everything that matters is as it was in a run before, so that what may follow is known.
+ */
+bool was_here_before(struct run *run);
+uint64_t text_hash(struct bytes text);
 
 /* Carries one wish out, as production's functions do; false: nothing definite came of it. */
 bool wish_with(struct actor *actor, const struct wish *wish, const struct function_context *context);

@@ -3,27 +3,10 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "protocol/item.h"
 #include "wire/json_write.h"
 
-enum { ATTRIBUTES_MAX = 16, TRANSACTION_MAX = 25, TOKENS_MAX = 64, BATCH_MAX = 100 };
-
-/* An attribute is what its JSON says, {"S": …}, {"N": …} or {"L": […]}. */
-struct attribute {
-  struct bytes name;
-  char type;
-  struct bytes text;
-  struct bytes *list; /* L: of texts */
-  size_t count;
-};
-
-/* One version of an item, with the memory of its texts. */
-struct item {
-  struct arena arena;
-  struct attribute attributes[ATTRIBUTES_MAX];
-  size_t count;
-  uint64_t hash;       /* of this version and the one before */
-  struct item *before; /* the version that this one took the place of; no older one is kept */
-};
+enum { TRANSACTION_MAX = 25, TOKENS_MAX = 64, BATCH_MAX = 100 };
 
 struct table {
   struct item **items;
@@ -34,98 +17,10 @@ struct table {
   size_t token_count;
 };
 
-/* --- items ----------------------------------------------------------------------------------------- */
-
-static const struct attribute *find_attribute(const struct item *item, struct bytes name) {
-  for (size_t i = 0; item && i < item->count; i++)
-    if (bytes_equal(item->attributes[i].name, name)) return &item->attributes[i];
-  return NULL;
-}
-
-static struct bytes text_of(const struct item *item, struct bytes name) {
-  const struct attribute *attribute = find_attribute(item, name);
-  return attribute ? attribute->text : (struct bytes){NULL, 0};
-}
-
-static struct attribute copy_attribute(const struct attribute *from, struct arena *arena) {
-  struct attribute copy = {.name = arena_copy(arena, from->name),
-                           .type = from->type,
-                           .text = arena_copy(arena, from->text),
-                           .list = ARENA_ARRAY(arena, from->count, struct bytes),
-                           .count = from->count};
-  for (size_t i = 0; i < from->count; i++) copy.list[i] = arena_copy(arena, from->list[i]);
-  return copy;
-}
-
-static struct item *new_item(void) {
-  struct item *item = calloc(1, sizeof *item);
-  if (!item) panic("out of memory");
-  arena_init(&item->arena);
-  return item;
-}
-
-static void free_item(struct item *item) {
-  if (!item) return;
-  free_item(item->before);
-  arena_release(&item->arena);
-  free(item);
-}
-
-static void set_attribute(struct item *item, const struct attribute *attribute) {
-  size_t at = 0;
-  while (at < item->count && !bytes_equal(item->attributes[at].name, attribute->name)) at++;
-  ensure(at < ATTRIBUTES_MAX);
-  item->attributes[at] = copy_attribute(attribute, &item->arena);
-  if (at == item->count) item->count++;
-}
-
-static void remove_attribute(struct item *item, struct bytes name) {
-  for (size_t i = 0; i < item->count; i++)
-    if (bytes_equal(item->attributes[i].name, name)) item->attributes[i--] = item->attributes[--item->count];
-}
-
-/* A value as a request or an item has it: {"S": "…"}. */
-static struct attribute read_value(const struct json *value, struct bytes name, struct arena *arena) {
-  const struct json *inner = value && value->type == JSON_OBJECT && value->count == 1 ? value->first : NULL;
-  ensure(inner && inner->name.size == 1);
-  struct attribute attribute = {.name = name, .type = inner->name.data[0]};
-  if (attribute.type == 'L') {
-    attribute.list = ARENA_ARRAY(arena, inner->count, struct bytes);
-    for (const struct json *entry = inner->first; entry; entry = entry->next)
-      attribute.list[attribute.count++] = json_member_text(entry, "S");
-  } else {
-    ensure((attribute.type == 'S' || attribute.type == 'N') && inner->type == JSON_STRING);
-    attribute.text = inner->text;
-  }
-  return attribute;
-}
-
-static void write_item(struct json_writer *json, const char *name, const struct item *item,
-                       struct arena *arena) {
-  json_open_object(json, name);
-  for (size_t i = 0; i < item->count; i++) {
-    const struct attribute *attribute = &item->attributes[i];
-    json_open_object(json, arena_string(arena, attribute->name));
-    if (attribute->type == 'L') {
-      json_open_array(json, "L");
-      for (size_t j = 0; j < attribute->count; j++) {
-        json_open_object(json, NULL);
-        json_write_text(json, "S", attribute->list[j]);
-        json_close_object(json);
-      }
-      json_close_array(json);
-    } else {
-      json_write_text(json, attribute->type == 'S' ? "S" : "N", attribute->text);
-    }
-    json_close_object(json);
-  }
-  json_close_object(json);
-}
-
 size_t table_find(const struct table *table, struct bytes k, struct bytes r) {
   size_t i = 0;
-  while (i < table->count && (!bytes_equal(text_of(table->items[i], BYTES("k")), k) ||
-                              !bytes_equal(text_of(table->items[i], BYTES("r")), r)))
+  while (i < table->count && (!bytes_equal(item_text_of(table->items[i], BYTES("k")), k) ||
+                              !bytes_equal(item_text_of(table->items[i], BYTES("r")), r)))
     i++;
   return i;
 }
@@ -135,35 +30,14 @@ static struct item **find_item(struct table *table, struct bytes k, struct bytes
   return index < table->count ? &table->items[index] : NULL;
 }
 
-static uint64_t add_to_hash(uint64_t hash, struct bytes text) {
-  for (size_t i = 0; i < text.size; i++) hash = (hash ^ (uint8_t)text.data[i]) * 1099511628211ULL;
-  return hash * 1099511628211ULL + 1;
-}
-
-static uint64_t spread(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  return z ^ (z >> 27);
-}
-
-static uint64_t hash_item(const struct item *item) {
-  uint64_t sum = 0;
-  for (size_t i = 0; item && i < item->count; i++) {
-    const struct attribute *attribute = &item->attributes[i];
-    uint64_t hash = add_to_hash(add_to_hash(14695981039346656037ULL, attribute->name), attribute->text);
-    for (size_t j = 0; j < attribute->count; j++) hash = add_to_hash(hash, attribute->list[j]);
-    sum += spread(hash);
-  }
-  return spread(sum + 1);
-}
-
 static void put_item(struct table *table, struct item *item) {
-  struct item **place = find_item(table, text_of(item, BYTES("k")), text_of(item, BYTES("r")));
+  struct item **place = find_item(table, item_text_of(item, BYTES("k")), item_text_of(item, BYTES("r")));
   table->writes++;
-  item->hash = hash_item(item);
-  if (bytes_equal_string(text_of(item, BYTES("r")), "o")) /* only orders are read as they were */
-    item->hash = spread(item->hash + 3 * hash_item(place ? *place : NULL));
+  item->hash = item_hash(item);
+  if (bytes_equal_string(item_text_of(item, BYTES("r")), "o")) /* only orders are read as they were */
+    item->hash = hash_spread(item->hash + 3 * item_hash(place ? *place : NULL));
   if (place) {
-    free_item((*place)->before);
+    item_free((*place)->before);
     (*place)->before = NULL;
     item->before = *place;
     *place = item;
@@ -177,96 +51,15 @@ static void put_item(struct table *table, struct item *item) {
   table->items[table->count++] = item;
 }
 
-/* --- expressions ----------------------------------------------------------------------------------- */
-
-static bool cut(struct bytes *rest, const char *separator, struct bytes *ret_part) {
-  struct bytes mark = bytes_of(separator);
-  if (!rest->data) return false;
-  for (size_t i = 0; i + mark.size <= rest->size; i++) {
-    if (memcmp(rest->data + i, mark.data, mark.size) != 0) continue;
-    *ret_part = bytes_slice(*rest, 0, i);
-    *rest = bytes_slice(*rest, i + mark.size, rest->size);
-    return true;
-  }
-  *ret_part = *rest;
-  *rest = (struct bytes){NULL, 0};
-  return true;
-}
-
-static const struct json *value_of(const struct json *write, struct bytes placeholder, struct arena *arena) {
-  const struct json *value =
-      json_member(json_member(write, "ExpressionAttributeValues"), arena_string(arena, placeholder));
-  ensure(value);
-  return value;
-}
-
-static bool equals(const struct item *item, struct bytes name, const struct json *value, struct arena *arena) {
-  struct attribute wanted = read_value(value, name, arena);
-  const struct attribute *attribute = find_attribute(item, name);
-  return attribute && attribute->type == wanted.type && bytes_equal(attribute->text, wanted.text);
-}
-
-/* "attribute_not_exists(k) OR i = :i" */
-static bool condition_holds(const struct json *write, const struct item *item, struct arena *arena) {
-  struct bytes rest = json_member_text(write, "ConditionExpression"), term;
-  if (rest.size == 0) return true;
-  while (cut(&rest, " OR ", &term)) {
-    struct bytes name, value = term;
-    if (bytes_starts_with(term, BYTES("attribute_not_exists("))) {
-      name = bytes_slice(term, strlen("attribute_not_exists("), term.size - 1);
-      if (!find_attribute(item, name)) return true;
-      continue;
-    }
-    ensure(cut(&value, " = ", &name) && value.size > 1 && value.data[0] == ':');
-    if (equals(item, name, value_of(write, value, arena), arena)) return true;
-  }
-  return false;
-}
-
-static void append_list(struct item *item, struct bytes name, const struct attribute *more,
-                        struct arena *arena) {
-  const struct attribute *before = find_attribute(item, name);
-  struct attribute longer = {.name = name, .type = 'L'};
-  ensure(before && before->type == 'L' && more->type == 'L');
-  longer.list = ARENA_ARRAY(arena, before->count + more->count, struct bytes);
-  for (size_t i = 0; i < before->count; i++) longer.list[longer.count++] = before->list[i];
-  for (size_t i = 0; i < more->count; i++) longer.list[longer.count++] = more->list[i];
-  set_attribute(item, &longer);
-}
-
-/* "SET s = :s, n = :n, e = list_append(e, :e) REMOVE o" */
-static void update(struct item *item, const struct json *write, struct arena *arena) {
-  struct bytes removes = json_member_text(write, "UpdateExpression"), sets, one;
-  ensure(bytes_starts_with(removes, BYTES("SET ")));
-  removes = bytes_slice(removes, 4, removes.size);
-  cut(&removes, " REMOVE ", &sets);
-  while (cut(&sets, " = ", &one)) {
-    struct bytes name = one, value;
-    if (bytes_starts_with(sets, BYTES("list_append("))) {
-      cut(&sets, ")", &value);
-      value = bytes_slice(value, strlen("list_append(") + name.size + 2, value.size);
-      struct attribute more = read_value(value_of(write, value, arena), name, arena);
-      append_list(item, name, &more, arena);
-      if (sets.size >= 2) sets = bytes_slice(sets, 2, sets.size);
-    } else {
-      cut(&sets, ", ", &value);
-      struct attribute attribute = read_value(value_of(write, value, arena), name, arena);
-      set_attribute(item, &attribute);
-    }
-    if (sets.size == 0) break;
-  }
-  while (removes.data && cut(&removes, ", ", &one)) remove_attribute(item, one);
-}
-
 /* --- writes ---------------------------------------------------------------------------------------- */
 
 static struct item *read_item(const struct json *object, struct arena *arena) {
-  struct item *item = new_item();
+  struct item *item = item_make();
   for (const struct json *member = object->first; member; member = member->next) {
-    struct attribute attribute = read_value(member, member->name, arena);
-    set_attribute(item, &attribute);
+    struct attribute attribute = attribute_read(member, member->name, arena);
+    item_set(item, &attribute);
   }
-  ensure(text_of(item, BYTES("k")).size > 0 && text_of(item, BYTES("r")).size > 0);
+  ensure(item_text_of(item, BYTES("k")).size > 0 && item_text_of(item, BYTES("r")).size > 0);
   return item;
 }
 
@@ -287,17 +80,17 @@ static void apply(struct table *table, enum kind kind, const struct json *write,
   if (kind == PUT) {
     put_item(table, read_item(json_member(write, "Item"), arena));
   } else if (kind == UPDATE) {
-    struct item *after = new_item();
+    struct item *after = item_make();
     struct attribute k = {.name = BYTES("k"), .type = 'S', .text = key_part(write, "k")};
     struct attribute r = {.name = BYTES("r"), .type = 'S', .text = key_part(write, "r")};
-    set_attribute(after, &k);
-    set_attribute(after, &r);
-    for (size_t i = 0; before && i < before->count; i++) set_attribute(after, &before->attributes[i]);
-    update(after, write, arena);
+    item_set(after, &k);
+    item_set(after, &r);
+    for (size_t i = 0; before && i < before->count; i++) item_set(after, &before->attributes[i]);
+    item_update(after, write, arena);
     put_item(table, after);
   } else if (before) {
     struct item **place = find_item(table, key_part(write, "k"), key_part(write, "r"));
-    free_item(*place);
+    item_free(*place);
     *place = table->items[--table->count];
     table->writes++;
   }
@@ -314,7 +107,7 @@ static void answer_text(struct aws_answer *answer, int status, struct bytes body
 static void write_met(struct json_writer *json, const struct json *write, const struct item *item,
                       struct arena *arena) {
   struct bytes wanted = json_member_text(write, "ReturnValuesOnConditionCheckFailure");
-  if (item && bytes_equal_string(wanted, "ALL_OLD")) write_item(json, "Item", item, arena);
+  if (item && bytes_equal_string(wanted, "ALL_OLD")) item_write(json, "Item", item, arena);
 }
 
 static void write_one(struct table *table, enum kind kind, const struct json *root, struct arena *arena,
@@ -438,7 +231,7 @@ void table_read_batch(struct table *table, const struct aws_request *request, si
     struct json_writer json;
     if (index < from || index >= to || !place || (stale && !(*place)->before)) continue;
     json_writer_init(&json, &text);
-    write_item(&json, NULL, stale ? (*place)->before : *place, arena);
+    item_write(&json, NULL, stale ? (*place)->before : *place, arena);
     text_append_char(&text, ',');
   }
   if (to < keys->count) {
@@ -459,7 +252,7 @@ static void get(struct table *table, const struct json *root, struct arena *aren
   text_init(&text, arena);
   json_writer_init(&json, &text);
   json_open_object(&json, NULL);
-  if (item) write_item(&json, "Item", item, arena);
+  if (item) item_write(&json, "Item", item, arena);
   json_close_object(&json);
   answer_text(answer, 200, text_view(&text), (struct bytes){NULL, 0});
 }
@@ -473,23 +266,24 @@ struct range {
 static struct range read_range(const struct json *root, struct arena *arena) {
   struct bytes rest = json_member_text(root, "KeyConditionExpression"), hash, part;
   struct range range = {.high = BYTES("\xff")};
-  ensure(cut(&rest, " AND ", &hash) && cut(&hash, " = ", &range.hash_name));
-  range.hash = json_member_text(value_of(root, hash, arena), "S");
+  ensure(text_cut(&rest, " AND ", &hash) && text_cut(&hash, " = ", &range.hash_name));
+  range.hash = json_member_text(expression_value(root, hash, arena), "S");
   if (!rest.data) return range;
   range.low_is_open = bytes_find(rest, '>', 0) < rest.size;
-  ensure(cut(&rest, range.low_is_open ? " > " : " BETWEEN ", &range.sort_name) && cut(&rest, " AND ", &part));
-  range.low = json_member_text(value_of(root, part, arena), "S");
+  ensure(text_cut(&rest, range.low_is_open ? " > " : " BETWEEN ", &range.sort_name) &&
+         text_cut(&rest, " AND ", &part));
+  range.low = json_member_text(expression_value(root, part, arena), "S");
   ensure(range.low_is_open == (rest.data == NULL));
-  if (!range.low_is_open) range.high = json_member_text(value_of(root, rest, arena), "S");
+  if (!range.low_is_open) range.high = json_member_text(expression_value(root, rest, arena), "S");
   return range;
 }
 
 static bool is_in(const struct range *range, const struct item *item) {
-  if (!bytes_equal(text_of(item, range->hash_name), range->hash)) return false;
+  if (!bytes_equal(item_text_of(item, range->hash_name), range->hash)) return false;
   if (range->sort_name.size == 0) return true;
-  struct bytes sort = text_of(item, range->sort_name);
+  struct bytes sort = item_text_of(item, range->sort_name);
   int low = bytes_compare(sort, range->low);
-  return find_attribute(item, range->sort_name) && (low > 0 || (low == 0 && !range->low_is_open)) &&
+  return item_attribute(item, range->sort_name) && (low > 0 || (low == 0 && !range->low_is_open)) &&
          bytes_compare(sort, range->high) <= 0;
 }
 
@@ -497,7 +291,7 @@ static struct bytes sort_by;
 
 static int by_sort(const void *a, const void *b) {
   const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
-  return bytes_compare(text_of(x, sort_by), text_of(y, sort_by));
+  return bytes_compare(item_text_of(x, sort_by), item_text_of(y, sort_by));
 }
 
 /* An index holds keys only. */
@@ -506,10 +300,10 @@ static void write_found(struct json_writer *json, const char *name, const struct
   static const char *const keys[] = {"k", "r", "c", "t"};
   struct item some = {.count = 0};
   for (size_t i = 0; keys_only && i < sizeof keys / sizeof *keys; i++) {
-    const struct attribute *attribute = find_attribute(item, bytes_of(keys[i]));
+    const struct attribute *attribute = item_attribute(item, bytes_of(keys[i]));
     if (attribute) some.attributes[some.count++] = *attribute;
   }
-  write_item(json, name, keys_only ? &some : item, arena);
+  item_write(json, name, keys_only ? &some : item, arena);
 }
 
 static void query(struct table *table, const struct json *root, struct arena *arena,
@@ -541,7 +335,8 @@ static void query(struct table *table, const struct json *root, struct arena *ar
       given++;
       last = item;
     }
-    started = started || bytes_equal(text_of(item, BYTES("r")), json_member_text(json_member(start, "r"), "S"));
+    started =
+        started || bytes_equal(item_text_of(item, BYTES("r")), json_member_text(json_member(start, "r"), "S"));
   }
   json_close_array(&json);
   if (last && given == limit) write_found(&json, "LastEvaluatedKey", last, true, arena);
@@ -552,7 +347,7 @@ static void query(struct table *table, const struct json *root, struct arena *ar
 /* --- requests -------------------------------------------------------------------------------------- */
 
 static void forget_all(struct table *table) {
-  for (size_t i = 0; i < table->count; i++) free_item(table->items[i]);
+  for (size_t i = 0; i < table->count; i++) item_free(table->items[i]);
   table->count = table->token_count = 0;
 }
 
@@ -601,18 +396,18 @@ uint64_t table_writes(const struct table *table) { return table->writes; }
 uint64_t table_hash(const struct table *table) {
   uint64_t sum = 0;
   for (size_t i = 0; i < table->count; i++) sum += table->items[i]->hash;
-  for (size_t i = 0; i < table->token_count; i++) sum += spread(add_to_hash(3, table->tokens[i]));
+  for (size_t i = 0; i < table->token_count; i++) sum += hash_spread(hash_add(3, table->tokens[i]));
   return sum;
 }
 
 size_t table_count(const struct table *table) { return table->count; }
 
 struct bytes table_text(const struct table *table, size_t index, const char *name) {
-  return text_of(table->items[index], bytes_of(name));
+  return item_text_of(table->items[index], bytes_of(name));
 }
 
 size_t table_list_count(const struct table *table, size_t index, const char *name) {
-  const struct attribute *attribute = find_attribute(table->items[index], bytes_of(name));
+  const struct attribute *attribute = item_attribute(table->items[index], bytes_of(name));
   return attribute ? attribute->count : 0;
 }
 
@@ -621,6 +416,6 @@ const struct json *table_item(const struct table *table, size_t index, struct ar
   struct json_writer json;
   text_init(&text, arena);
   json_writer_init(&json, &text);
-  write_item(&json, NULL, table->items[index], arena);
+  item_write(&json, NULL, table->items[index], arena);
   return parsed(text_view(&text), arena);
 }

@@ -257,9 +257,14 @@ void sim_kill(struct sim *sim, int environment) {
 
 /* --- points ---------------------------------------------------------------------------------------- */
 
+void sim_name_point(struct sim *sim, uint64_t name) { sim->given_name = sim_name(sim->seed, name) | 1; }
+
 /* The next point of what runs: the same in every world in which this task came as far. */
 static uint64_t next_name(struct sim *sim) {
   struct sim_task *task = sim->running;
+  uint64_t given = sim->given_name;
+  sim->given_name = 0;
+  if (given) return given;
   return task ? sim_name(task->chapter, ++task->points << 1 | 1) : sim_name(sim->seed, ++sim->spawned);
 }
 
@@ -315,7 +320,10 @@ bool sim_strikes(struct sim *sim, enum sim_point point, enum sim_fault fault) {
 }
 
 enum sim_fault sim_reach(struct sim *sim, enum sim_point point, unsigned allowed) {
-  if (sim_is_ghost(sim)) return FAULT_GONE;
+  if (sim_is_ghost(sim)) {
+    sim->given_name = 0;
+    return FAULT_GONE;
+  }
   int environment = sim_environment(sim);
   if (environment && environment == sim->stopping_environment) allowed |= FAULT_BIT(FAULT_STOP);
   enum sim_fault fault = fault_at(sim, point, allowed);

@@ -88,6 +88,7 @@ struct sim {
   struct clock clock; /* the world's wall clock; it may jump */
   struct entropy entropy;
   uint64_t seed, random, spawned; /* of what no task does */
+  uint64_t given_name;            /* of the next point; 0: none was given */
   int64_t now_ms;                 /* since the world began; never jumps */
   int64_t clock_jump_ms;          /* what the wall clock is off by */
   uint64_t events, points;
@@ -135,6 +136,9 @@ void sim_mix(struct sim *sim, uint64_t value); /* into the hash */
 uint64_t sim_name(uint64_t a, uint64_t b);
 /* What the running task does from here on is named by this number, whatever it did before. */
 void sim_chapter(struct sim *sim, uint64_t number);
+/* The next point is named so, whoever comes to it: what befalls a command of an order then stays with that
+ * order. */
+void sim_name_point(struct sim *sim, uint64_t name);
 
 /* Starts a task in `environment`, `delay_ms` from now. */
 void sim_spawn(struct sim *sim, int environment, int64_t delay_ms, sim_entry *entry, void *context);

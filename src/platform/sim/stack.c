@@ -12,7 +12,7 @@ enum { STACK_BYTES = 256 * 1024, GUARD_BYTES = 4096 };
 /* Released ones, each with the next one's address in its first bytes. */
 static char *released;
 
-static char *take_memory(void) {
+__attribute__((noinline)) static char *take_memory(void) { /* getcontext returns twice */
   char *memory = released;
   if (memory) {
     released = *(char **)(void *)(memory + GUARD_BYTES);
@@ -36,8 +36,8 @@ void stack_release(struct stack *stack) {
 #if defined(__x86_64__)
 
 /* What the calling convention has a function keep: six registers and the return address, on its own stack. */
-__attribute__((naked, noinline)) static void switch_to(__attribute__((unused)) void **ret_pointer,
-                                                       __attribute__((unused)) void *pointer) {
+__attribute__((naked, noinline, no_profile_instrument_function)) static void switch_to(
+    __attribute__((unused)) void **ret_pointer, __attribute__((unused)) void *pointer) {
   __asm__(
       "pushq %rbp\n\tpushq %rbx\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
       "movq %rsp, (%rdi)\n\tmovq %rsi, %rsp\n\t"
@@ -45,7 +45,9 @@ __attribute__((naked, noinline)) static void switch_to(__attribute__((unused)) v
 }
 
 /* The first return leads here. */
-__attribute__((naked, noinline)) static void begin(void) { __asm__("movq %r13, %rdi\n\tcallq *%r12\n\tud2"); }
+__attribute__((naked, noinline, no_profile_instrument_function)) static void begin(void) {
+  __asm__("movq %r13, %rdi\n\tcallq *%r12\n\tud2");
+}
 
 void stack_init(struct stack *stack, void (*entry)(void *argument), void *argument) {
   char *memory = take_memory();
