@@ -11,7 +11,7 @@
 #include "order/step.h"
 #include "port/services.h"
 
-enum { KNOWN_MAX = 16, MAYBES_MAX = 128, VIOLATION_BYTES = 500 };
+enum { KNOWN_MAX = 16, MAYBES_MAX = 512, VIOLATION_BYTES = 500 };
 
 /* An order's state after a commit; the hashes are of all that is stored of it. */
 struct mark {
