@@ -58,7 +58,8 @@ static void add_block(struct arena *arena, size_t at_least_bytes) {
   arena->left_bytes = size;
 }
 
-void *arena_allocate(struct arena *arena, size_t size_bytes) {
+/* Not zeroed. */
+static char *take(struct arena *arena, size_t size_bytes) {
   size_t alignment = alignof(max_align_t);
   if (size_bytes > SIZE_MAX / 4) panic("allocation too large");
   size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
@@ -68,7 +69,11 @@ void *arena_allocate(struct arena *arena, size_t size_bytes) {
   arena->next += rounded;
   arena->left_bytes -= rounded;
   arena->total_bytes += rounded;
-  return memset(memory, 0, rounded);
+  return memory;
+}
+
+void *arena_allocate(struct arena *arena, size_t size_bytes) {
+  return memset(take(arena, size_bytes), 0, size_bytes);
 }
 
 void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_bytes) {
@@ -78,8 +83,9 @@ void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_b
 }
 
 char *arena_string(struct arena *arena, struct bytes view) {
-  char *copy = arena_allocate(arena, view.size + 1);
+  char *copy = take(arena, view.size + 1);
   if (view.size) memcpy(copy, view.data, view.size);
+  copy[view.size] = 0;
   return copy;
 }
 
@@ -88,15 +94,19 @@ struct bytes arena_copy(struct arena *arena, struct bytes view) {
 }
 
 struct bytes arena_printf(struct arena *arena, const char *format, ...) {
+  char first[256]; /* most texts are short: written once, and not measured first */
   va_list values;
   va_start(values, format);
   va_list again;
   va_copy(again, values);
-  int size = vsnprintf(NULL, 0, format, values);
+  int size = vsnprintf(first, sizeof first, format, values);
   va_end(values);
   if (size < 0) panic("bad format");
   char *text = arena_allocate(arena, (size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, again);
+  if ((size_t)size < sizeof first)
+    memcpy(text, first, (size_t)size);
+  else
+    vsnprintf(text, (size_t)size + 1, format, again);
   va_end(again);
   return (struct bytes){text, (size_t)size};
 }

@@ -35,11 +35,6 @@ void text_append(struct text *text, struct bytes part) {
 
 void text_append_string(struct text *text, const char *part) { text_append(text, bytes_of(part)); }
 
-void text_append_char(struct text *text, char c) {
-  *text_reserve(text, 1) = c;
-  text->size++;
-}
-
 void text_append_int64(struct text *text, int64_t value) {
   char digits[20];
   size_t at = sizeof digits;
@@ -57,11 +52,11 @@ void text_printf(struct text *text, const char *format, ...) {
   va_start(values, format);
   va_list again;
   va_copy(again, values);
-  int size = vsnprintf(NULL, 0, format, values);
+  size_t room = text->capacity - text->size;
+  int size = vsnprintf(room ? text->data + text->size : NULL, room, format, values);
   va_end(values);
   if (size < 0) panic("bad format");
-  char *at = text_reserve(text, (size_t)size + 1);
-  vsnprintf(at, (size_t)size + 1, format, again);
+  if ((size_t)size >= room) vsnprintf(text_reserve(text, (size_t)size + 1), (size_t)size + 1, format, again);
   va_end(again);
   text->size += (size_t)size;
 }

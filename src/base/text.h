@@ -21,9 +21,14 @@ void text_release(struct text *text);
 char *text_reserve(struct text *text, size_t size_bytes);
 void text_append(struct text *text, struct bytes part);
 void text_append_string(struct text *text, const char *part);
-void text_append_char(struct text *text, char c);
 void text_append_int64(struct text *text, int64_t value);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline void text_append_char(struct text *text, char c) {
+  char *at = text->size < text->capacity ? text->data + text->size : text_reserve(text, 1);
+  *at = c;
+  text->size++;
+}
 
 static inline struct bytes text_view(const struct text *text) { return (struct bytes){text->data, text->size}; }
 

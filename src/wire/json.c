@@ -1,5 +1,6 @@
 #include "wire/json.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
@@ -162,6 +163,41 @@ static size_t find_lone_surrogate(struct bytes text) {
   return text.size;
 }
 
+/* What the text holds that needs a closer look, in one pass: most texts hold none of it. */
+struct traits {
+  unsigned char beyond_ascii, not_white_space, escaped_unit;
+};
+
+static struct traits traits_of(struct bytes text) {
+  struct traits traits = {0};
+  for (size_t i = 0; i < text.size; i++) {
+    unsigned char c = (unsigned char)text.data[i];
+    traits.beyond_ascii |= c & 0x80;
+    traits.not_white_space |= (unsigned char)(c == '\v') | (unsigned char)(c == '\f');
+  }
+  for (size_t i = 1; i < text.size; i++) /* "\u", or a backslash that is escaped itself before a u */
+    traits.escaped_unit |= (unsigned char)(text.data[i - 1] == '\\') & (unsigned char)(text.data[i] == 'u');
+  return traits;
+}
+
+/* yajl's memory is the arena's, too; each block's size stands in front of it. */
+static void *allocate(void *context, size_t size_bytes) {
+  max_align_t *memory = arena_allocate(context, sizeof *memory + size_bytes);
+  memcpy(memory, &size_bytes, sizeof size_bytes);
+  return memory + 1;
+}
+
+static void *reallocate(void *context, void *memory, size_t size_bytes) {
+  size_t before_bytes = 0;
+  if (memory) memcpy(&before_bytes, (max_align_t *)memory - 1, sizeof before_bytes);
+  if (size_bytes <= before_bytes) return memory;
+  void *larger = allocate(context, size_bytes);
+  if (memory) memcpy(larger, memory, before_bytes);
+  return larger;
+}
+
+static void leave(void *context, void *memory) { (void)context, (void)memory; }
+
 static bool parse_with(yajl_handle handle, struct bytes text, size_t *ret_at) {
   bool good = yajl_parse(handle, (const unsigned char *)text.data, text.size) == yajl_status_ok &&
               yajl_complete_parse(handle) == yajl_status_ok;
@@ -171,23 +207,25 @@ static bool parse_with(yajl_handle handle, struct bytes text, size_t *ret_at) {
 
 bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, struct bytes *ret_detail) {
   struct reader reader = {.arena = arena};
+  struct traits traits = traits_of(text);
   size_t code_points;
   /* yajl lets encoded surrogates and overlong forms pass. */
-  if (!bytes_count_code_points(text, &code_points)) {
+  if (traits.beyond_ascii && !bytes_count_code_points(text, &code_points)) {
     *ret_detail = BYTES("not UTF-8");
     return false;
   }
   /* yajl takes both for white space; RFC 8259 has no place for them. */
-  if (bytes_find(text, '\v', 0) < text.size || bytes_find(text, '\f', 0) < text.size) {
+  if (traits.not_white_space) {
     *ret_detail = BYTES("not JSON: a vertical tab or a form feed");
     return false;
   }
-  size_t at = find_lone_surrogate(text);
+  size_t at = traits.escaped_unit ? find_lone_surrogate(text) : text.size;
   if (at < text.size) {
     *ret_detail = arena_printf(arena, "a lone surrogate at byte %zu", at);
     return false;
   }
-  yajl_handle handle = yajl_alloc(&callbacks, NULL, &reader);
+  yajl_alloc_funcs memory = {.malloc = allocate, .realloc = reallocate, .free = leave, .ctx = arena};
+  yajl_handle handle = yajl_alloc(&callbacks, &memory, &reader);
   if (!handle) panic("out of memory");
   yajl_config(handle, yajl_dont_validate_strings, 1);
   bool good = parse_with(handle, text, &at) && reader.root && reader.depth == 0;
