@@ -426,6 +426,7 @@ def test_the_deadline_is_kept(api, start, aws):
     ({"_HANDLER": "a" * 10_000}, "Runtime.NoSuchHandler", 'aaa", and should be one of'),
     ({"SPILLWAY_TABLE": None}, "Runtime.InitFailed", "settings"),
     ({"SPILLWAY_ID_SECRET_FILE": "/nowhere"}, "Runtime.InitFailed", "/nowhere"),
+    ({"SPILLWAY_CALL_TIME": "5s"}, "Runtime.InitFailed", "contradict"),  # a call may take 10 s
 ])
 def test_failed_initialisation_is_told(api, start, command, changes, kind, text):
     function = start(command, **changes)
