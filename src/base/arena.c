@@ -58,8 +58,7 @@ static void add_block(struct arena *arena, size_t at_least_bytes) {
   arena->left_bytes = size;
 }
 
-/* Not zeroed. */
-static char *take(struct arena *arena, size_t size_bytes) {
+char *arena_take(struct arena *arena, size_t size_bytes) {
   size_t alignment = alignof(max_align_t);
   if (size_bytes > SIZE_MAX / 4) panic("allocation too large");
   size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
@@ -73,7 +72,7 @@ static char *take(struct arena *arena, size_t size_bytes) {
 }
 
 void *arena_allocate(struct arena *arena, size_t size_bytes) {
-  return memset(take(arena, size_bytes), 0, size_bytes);
+  return memset(arena_take(arena, size_bytes), 0, size_bytes);
 }
 
 void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_bytes) {
@@ -83,7 +82,7 @@ void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_b
 }
 
 char *arena_string(struct arena *arena, struct bytes view) {
-  char *copy = take(arena, view.size + 1);
+  char *copy = arena_take(arena, view.size + 1);
   if (view.size) memcpy(copy, view.data, view.size);
   copy[view.size] = 0;
   return copy;

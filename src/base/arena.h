@@ -24,7 +24,9 @@ void arena_reset(struct arena *arena);
 
 /* Zeroed memory, aligned for any type. Never NULL, not even for 0 bytes. */
 void *arena_allocate(struct arena *arena, size_t size_bytes) __attribute__((returns_nonnull, malloc));
-/* The same for an array; a product that overflows ends the process. */
+/* The same, not zeroed. */
+char *arena_take(struct arena *arena, size_t size_bytes) __attribute__((returns_nonnull, malloc));
+/* Zeroed, for an array; a product that overflows ends the process. */
 void *arena_allocate_array(struct arena *arena, size_t count, size_t item_size_bytes)
     __attribute__((returns_nonnull, malloc));
 #define ARENA_NEW(arena, type) ((type *)arena_allocate((arena), sizeof(type)))

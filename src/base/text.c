@@ -19,7 +19,7 @@ char *text_reserve(struct text *text, size_t size_bytes) {
   size_t capacity = text->capacity ? text->capacity * 2 : 256;
   if (wanted < size_bytes || capacity < text->capacity) panic("text too large");
   if (capacity < wanted) capacity = wanted;
-  char *grown = text->arena ? arena_allocate(text->arena, capacity) : realloc(text->data, capacity);
+  char *grown = text->arena ? arena_take(text->arena, capacity) : realloc(text->data, capacity);
   if (!grown) panic("out of memory");
   if (text->arena && text->size) memcpy(grown, text->data, text->size);
   text->data = grown;

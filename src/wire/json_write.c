@@ -6,8 +6,30 @@ void json_writer_init(struct json_writer *writer, struct text *text) {
   *writer = (struct json_writer){.text = text};
 }
 
+/* Most texts hold nothing to escape: one look at all of it is cheaper than one at each character on its way. */
+static bool needs_escape(struct bytes value) {
+  unsigned char found = 0;
+  for (size_t i = 0; i < value.size; i++) {
+    unsigned char c = (unsigned char)value.data[i];
+    found |= (unsigned char)(c < 0x20) | (unsigned char)(c == '"') | (unsigned char)(c == '\\');
+  }
+  return found;
+}
+
+static void append_plain(struct text *text, struct bytes value) {
+  char *at = text_reserve(text, value.size + 2);
+  *at++ = '"';
+  if (value.size) memcpy(at, value.data, value.size);
+  at[value.size] = '"';
+  text->size += value.size + 2;
+}
+
 static void append_quoted(struct text *text, struct bytes value) {
   static const char digits[] = "0123456789abcdef";
+  if (!needs_escape(value)) {
+    append_plain(text, value);
+    return;
+  }
   char *at = text_reserve(text, value.size * 6 + 2);
   char *start = at;
   *at++ = '"';
