@@ -33,9 +33,23 @@ static void put(struct line *line, struct bytes part) {
   line->size += part.size;
 }
 
+static bool is_plain(struct bytes text) {
+  unsigned char found = 0;
+  for (size_t i = 0; i < text.size; i++) {
+    unsigned char c = (unsigned char)text.data[i];
+    found |= (unsigned char)(c < 0x20) | (unsigned char)(c == '"') | (unsigned char)(c == '\\');
+  }
+  return !found;
+}
+
 /* Quoted and escaped (RFC 8259 section 7); bytes past ASCII are passed on as they are. */
 static void put_quoted(struct line *line, struct bytes text) {
   put(line, BYTES("\""));
+  if (text.size < 256 && line->size < 3000 && is_plain(text)) { /* nearly every one */
+    put(line, text);
+    put(line, BYTES("\""));
+    return;
+  }
   for (size_t i = 0; i < text.size; i++) {
     unsigned char c = (unsigned char)text.data[i];
     /* A character is not cut in two. */

@@ -4,10 +4,9 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "bootstrap/handler.h"
-#include "bootstrap/ports.h"
+#include "bootstrap/sqs_frame.h"
 #include "function/admit.h"
 #include "platform/aws/message_json.h"
-#include "platform/aws/sqs_event.h"
 
 enum { MARGIN_MS = 1500 };
 
@@ -29,7 +28,10 @@ static bool is_of_intake(const struct ports *ports, const struct sqs_record *rec
   return url.size > name.size && bytes_equal(bytes_slice(url, url.size - name.size, url.size), name);
 }
 
-static void admit_batch(struct ports *ports, const struct sqs_event *event, struct arena *arena, bool *failed) {
+static void admit_batch(void *self, const struct invocation *invocation, const struct sqs_event *event,
+                        struct arena *arena, bool *failed) {
+  struct ports *ports = self;
+  (void)invocation;
   struct intake_order *orders = ARENA_ARRAY(arena, event->count, struct intake_order);
   struct message_result *results = ARENA_ARRAY(arena, event->count, struct message_result);
   struct sqs_visibility *later = ARENA_ARRAY(arena, event->count, struct sqs_visibility);
@@ -57,21 +59,7 @@ static void admit_batch(struct ports *ports, const struct sqs_event *event, stru
 
 static void admit_handle(void *self, const struct invocation *invocation,
                          struct invocation_result *ret_result) {
-  struct ports *ports = self;
-  struct arena arena;
-  struct sqs_event event;
-  struct failure failure;
-  arena_init(&arena);
-  ports_begin(ports, invocation, MARGIN_MS);
-  if (!sqs_event_read(invocation->event, &arena, &event, &failure)) {
-    ports_refuse_event(invocation, &failure, ret_result);
-  } else {
-    bool *failed = ARENA_ARRAY(&arena, event.count, bool);
-    admit_batch(ports, &event, &arena, failed);
-    ret_result->body = sqs_event_answer(&event, failed, invocation->arena);
-  }
-  ports_end(ports);
-  arena_release(&arena);
+  sqs_frame(self, self, admit_batch, MARGIN_MS, invocation, ret_result);
 }
 
 const struct handler handler_admit = {

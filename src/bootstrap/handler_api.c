@@ -22,6 +22,7 @@ struct api {
   struct ports ports;
   struct gateway *gateway;
   struct keys *secret, *jwks, *receipts;
+  struct arena arena; /* of one exchange after the other: its memory is kept between them */
 };
 
 static void write_metrics(void *platform, struct text *text) {
@@ -59,6 +60,7 @@ static void api_close(void *self) {
   keys_free(api->jwks);
   keys_free(api->receipts);
   ports_close(&api->ports);
+  arena_release(&api->arena);
   free(api);
 }
 
@@ -132,6 +134,7 @@ static void api_handle(void *self, const struct invocation *invocation, struct i
   struct http_event event;
   struct failure failure;
   exchange_init(&exchange);
+  exchange.arena = api->arena;
   exchange.started_us = clock_monotonic_us(api->ports.functions.clock);
   if (!http_event_read(invocation->event, &exchange.arena, &event, &failure)) {
     ports_refuse_event(invocation, &failure, ret_result);
@@ -144,7 +147,8 @@ static void api_handle(void *self, const struct invocation *invocation, struct i
     ret_result->body = http_event_answer(&event, &exchange.response, invocation->arena);
   }
   ports_end(&api->ports);
-  exchange_release(&exchange);
+  api->arena = exchange.arena;
+  arena_reset(&api->arena);
 }
 
 const struct handler handler_api = {.name = "api", .open = api_open, .handle = api_handle, .close = api_close};

@@ -3,20 +3,21 @@
 
 #include "base/log.h"
 #include "base/panic.h"
+#include "bootstrap/guard.h"
 #include "bootstrap/handler.h"
-#include "bootstrap/ports.h"
+#include "bootstrap/sqs_frame.h"
 #include "gateway/tell.h"
 #include "order/step.h"
 #include "platform/aws/message_json.h"
 #include "platform/aws/secrets.h"
 #include "platform/aws/services_aws.h"
-#include "platform/aws/sqs_event.h"
 
 enum { MARGIN_MS = 2000, EARLY_MS = 500 };
 
 struct call_function {
   struct ports ports;
   struct services_aws *services;
+  struct guard *guard;
 };
 
 static bool open_services(struct call_function *call, struct failure *ret_failure) {
@@ -38,11 +39,14 @@ static bool open_services(struct call_function *call, struct failure *ret_failur
   }
   if (told == 0)
     return failure_set(ret_failure, "no service to call: set SPILLWAY_<SERVICE>_URL of at least one");
-  return services_aws_open(&options, &call->services, ret_failure);
+  if (!services_aws_open(&options, &call->services, ret_failure)) return false;
+  call->guard = guard_open(ports, services_aws_port(call->services));
+  return true;
 }
 
 static void call_close(void *self) {
   struct call_function *call = self;
+  guard_close(call->guard);
   services_aws_close(call->services);
   ports_close(&call->ports);
   free(call);
@@ -75,10 +79,22 @@ struct batch {
   size_t count;
 };
 
-/* Messages that are due; those that are not yet make another hop. */
+static void batch_add(struct batch *batch, const struct message *message, size_t place, int64_t delay_ms) {
+  struct message_result *result = &batch->results[batch->count];
+  *result =
+      (struct message_result){.settlement = SETTLE_RETRY, .delay_ms = delay_ms, .attempts = message->attempts};
+  memcpy(result->note, message->note, sizeof message->note);
+  batch->messages[batch->count] = *message;
+  batch->places[batch->count++] = place;
+}
+
+/* Messages that are due; those that are not yet make another hop; those whose service must be spared are held.
+ */
 static void read_batch(struct call_function *call, const struct sqs_event *event, struct arena *arena,
-                       bool *ret_failed, struct batch *ret_due, struct batch *ret_early) {
+                       bool *ret_failed, struct batch *ret_due, struct batch *ret_early,
+                       struct batch *ret_held) {
   int64_t now_ms = clock_now_ms(call->ports.functions.clock);
+  guard_begin(call->guard);
   for (size_t i = 0; i < event->count; i++) {
     const struct sqs_record *record = &event->records[i];
     struct message message;
@@ -91,17 +107,18 @@ static void read_batch(struct call_function *call, const struct sqs_event *event
     }
     /* A delivery that came to no end may have made an attempt. */
     message.attempts += record->receive_count - 1;
-    struct batch *batch = message.due_ms > now_ms + EARLY_MS ? ret_early : ret_due;
-    batch->messages[batch->count] = message;
-    batch->results[batch->count] = (struct message_result){
-        .settlement = SETTLE_RETRY, .delay_ms = message.due_ms - now_ms, .attempts = message.attempts};
-    memcpy(batch->results[batch->count].note, message.note, sizeof message.note);
-    batch->places[batch->count++] = i;
+    int64_t wait_ms = message.due_ms > now_ms + EARLY_MS ? 0 : guard_wait_ms(call->guard, &message);
+    if (message.due_ms > now_ms + EARLY_MS)
+      batch_add(ret_early, &message, i, message.due_ms - now_ms);
+    else if (wait_ms > 0)
+      batch_add(ret_held, &message, i, wait_ms);
+    else
+      batch_add(ret_due, &message, i, 0);
   }
 }
 
 static void settle(struct call_function *call, const struct sqs_event *event, const struct batch *batch,
-                   struct arena *arena, bool *failed) {
+                   bool anew, struct arena *arena, bool *failed) {
   struct sqs_return *returns = ARENA_ARRAY(arena, batch->count, struct sqs_return);
   size_t *places = ARENA_ARRAY(arena, batch->count, size_t), count = 0;
   for (size_t i = 0; i < batch->count; i++) {
@@ -114,6 +131,7 @@ static void settle(struct call_function *call, const struct sqs_event *event, co
     returns[count++] = (struct sqs_return){.message = &batch->messages[i],
                                            .result = &batch->results[i],
                                            .queue_url = url,
+                                           .anew = anew,
                                            .receipt_handle = record->receipt_handle};
   }
   if (count > 0) queue_sqs_return(call->ports.queue, returns, count);
@@ -126,28 +144,37 @@ static struct batch batch_make(size_t most, struct arena *arena) {
                         .places = ARENA_ARRAY(arena, most, size_t)};
 }
 
+/* Everybody else believes that no attempt lasts longer than SPILLWAY_CALL_TIME: a function that may run longer
+ * would send commands that others have settled. */
+static bool time_is_kept(const struct call_function *call, const struct invocation *invocation,
+                         struct failure *ret_failure) {
+  int64_t left_ms = invocation->deadline_ms - clock_now_ms(call->ports.functions.clock);
+  if (invocation->deadline_ms == INT64_MAX || left_ms <= call->ports.settings.call_time_ms) return true;
+  return failure_set(ret_failure, "this function may run for %lld ms, longer than SPILLWAY_CALL_TIME says",
+                     (long long)left_ms);
+}
+
+static void call_batch(void *self, const struct invocation *invocation, const struct sqs_event *event,
+                       struct arena *arena, bool *failed) {
+  struct call_function *call = self;
+  struct batch due = batch_make(event->count, arena), early = batch_make(event->count, arena),
+               held = batch_make(event->count, arena);
+  (void)invocation;
+  read_batch(call, event, arena, failed, &due, &early, &held);
+  if (due.count > 0)
+    call_run(&call->ports.functions, guard_port(call->guard), due.messages, due.count, tell_call, due.results);
+  settle(call, event, &due, false, arena, failed);
+  settle(call, event, &early, false, arena, failed);
+  settle(call, event, &held, true, arena, failed);
+}
+
 static void call_handle(void *self, const struct invocation *invocation, struct invocation_result *ret_result) {
   struct call_function *call = self;
-  struct arena arena;
-  struct sqs_event event;
   struct failure failure;
-  arena_init(&arena);
-  ports_begin(&call->ports, invocation, MARGIN_MS);
-  if (!sqs_event_read(invocation->event, &arena, &event, &failure)) {
+  if (time_is_kept(call, invocation, &failure))
+    sqs_frame(&call->ports, call, call_batch, MARGIN_MS, invocation, ret_result);
+  else
     ports_refuse_event(invocation, &failure, ret_result);
-  } else {
-    struct batch due = batch_make(event.count, &arena), early = batch_make(event.count, &arena);
-    bool *failed = ARENA_ARRAY(&arena, event.count, bool);
-    read_batch(call, &event, &arena, failed, &due, &early);
-    if (due.count > 0)
-      call_run(&call->ports.functions, services_aws_port(call->services), due.messages, due.count, tell_call,
-               due.results);
-    settle(call, &event, &due, &arena, failed);
-    settle(call, &event, &early, &arena, failed);
-    ret_result->body = sqs_event_answer(&event, failed, invocation->arena);
-  }
-  ports_end(&call->ports);
-  arena_release(&arena);
 }
 
 const struct handler handler_call = {

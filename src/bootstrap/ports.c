@@ -9,10 +9,6 @@
 #include "platform/net/system.h"
 #include "wire/jwt.h"
 
-/* The longest that deploy/aws/template.yaml lets a call function run, and some seconds for clocks that differ.
- */
-enum { CALL_FUNCTION_MS = 65000 };
-
 static void on_failed(const char *operation, int status, struct bytes error) {
   log_event(LOG_WARN, "aws_request_failed", LOG_STRING("operation", operation), LOG_INT("status", status),
             LOG_TEXT("error", error));
@@ -47,6 +43,23 @@ static bool check_needs(const struct aws_settings *settings, unsigned needs, str
          failure_set(ret_failure, "settings are missing: the lines before this one in the log name them");
 }
 
+/* Times that contradict each other. A function that gives up a call must still have time to say so. */
+static bool check_times(const struct aws_settings *settings, struct failure *ret_failure) {
+  bool good = settings->retry_first_ms <= settings->retry_max_ms;
+  if (!good)
+    log_event(LOG_ERROR, "setting_wrong", LOG_STRING("name", "SPILLWAY_RETRY_FIRST"),
+              LOG_STRING("detail", "must not be longer than SPILLWAY_RETRY_MAX"));
+  for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    if (!settings->services[i].url || settings->services[i].timeout_ms < settings->call_time_ms) continue;
+    log_event(LOG_ERROR, "setting_wrong", LOG_STRING("service", service_names[i]),
+              LOG_STRING("name", "SPILLWAY_<SERVICE>_TIMEOUT"),
+              LOG_STRING("detail", "a call must take less than SPILLWAY_CALL_TIME"));
+    good = false;
+  }
+  return good || failure_set(ret_failure,
+                             "settings contradict each other: the lines before this one in the log say which");
+}
+
 static void set_functions(struct ports *ports) {
   struct function_context *functions = &ports->functions;
   const struct aws_settings *settings = &ports->settings;
@@ -57,7 +70,7 @@ static void set_functions(struct ports *ports) {
   functions->retry_max_ms = settings->retry_max_ms;
   functions->public_url = bytes_of(settings->public_url);
   functions->rules.attempts_unstored = true;
-  functions->rules.attempt_ms = CALL_FUNCTION_MS;
+  functions->rules.attempt_ms = settings->call_time_ms;
   for (size_t i = 0; i < SERVICE_COUNT; i++) {
     functions->rules.idempotency[i] = (enum idempotency)settings->services[i].idempotency;
     functions->rules.deadline_ms[i] = settings->services[i].deadline_ms;
@@ -68,8 +81,9 @@ bool ports_open(struct ports *ports, unsigned needs, struct failure *ret_failure
   const char *function = getenv("AWS_LAMBDA_FUNCTION_NAME");
   *ports = (struct ports){.client = NULL};
   arena_init(&ports->arena);
-  if (!aws_settings_read(&ports->settings, ret_failure) || !check_needs(&ports->settings, needs, ret_failure))
-    return false;
+  if (!aws_settings_read(&ports->settings, ret_failure)) return false;
+  bool complete = check_needs(&ports->settings, needs, ret_failure); /* all that is wrong is told at once */
+  if (!check_times(&ports->settings, ret_failure) || !complete) return false;
   log_set_level((enum log_level)ports->settings.log_level);
   aws_settings_client(&ports->client_options);
   ports->client_options.on_failed = on_failed;

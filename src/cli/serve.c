@@ -12,6 +12,7 @@
 #include "cli/serve_keys.h"
 #include "cli/serve_secret.h"
 #include "cli/serve_settings.h"
+#include "cli/tls_files.h"
 #include "gateway/config.h"
 #include "gateway/openapi.h"
 #include "gateway/tell.h"
@@ -162,6 +163,8 @@ static bool start_http(struct server *server, struct failure *ret_failure) {
   http.idle_timeout_ms = settings->idle_timeout_ms;
   if (!read_pem(server, settings->tls_certificate_file, &http.certificate_pem, ret_failure) ||
       !read_pem(server, settings->tls_key_file, &http.key_pem, ret_failure) ||
+      (settings->tls_key_file && !tls_files_check(settings->tls_certificate_file, http.certificate_pem,
+                                                  settings->tls_key_file, http.key_pem, ret_failure)) ||
       !http_server_start(&http, server->gateway, &server->http, ret_failure))
     return false;
   const char *scheme = settings->tls_certificate_file ? "https" : "http";

@@ -4,65 +4,32 @@
 
 #include "cli/secret.h"
 #include "order/step.h"
+#include "settings/common_options.h"
 #include "wire/jwt.h"
-
-static const char *const idempotency_names[] = {"key", "lookup", "none", NULL};
-static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 #define AT(member) offsetof(struct serve_settings, member)
 
-#define SERVICE_OPTIONS(lower, index, Title)                                                                \
-  {.name = lower "-url",                                                                                    \
-   .type = OPTION_URL,                                                                                      \
-   .offset_bytes = AT(services[index].url),                                                                 \
-   .value_name = "URL",                                                                                     \
-   .required = true,                                                                                        \
-   .help = Title ": its commands are POSTed below this URL."},                                              \
-      {.name = lower "-concurrency",                                                                        \
-       .type = OPTION_INTEGER,                                                                              \
-       .offset_bytes = AT(services[index].concurrency),                                                     \
-       .default_text = "32",                                                                                \
-       .least = 1,                                                                                          \
-       .most = 1000,                                                                                        \
-       .value_name = "N",                                                                                   \
-       .help = Title ": calls under way at once, over both channels; neither channel can take them all."},  \
-      {.name = lower "-rate",                                                                               \
-       .type = OPTION_INTEGER,                                                                              \
-       .offset_bytes = AT(services[index].rate),                                                            \
-       .default_text = "0",                                                                                 \
-       .least = 0,                                                                                          \
-       .most = 1000000,                                                                                     \
-       .value_name = "N",                                                                                   \
-       .help = Title ": calls a second; 0 means no limit."},                                                \
-      {.name = lower "-timeout",                                                                            \
-       .type = OPTION_DURATION,                                                                             \
-       .offset_bytes = AT(services[index].timeout_ms),                                                      \
-       .default_text = "10s",                                                                               \
-       .least = 1,                                                                                          \
-       .most = INT64_C(600000),                                                                             \
-       .value_name = "TIME",                                                                                \
-       .help = Title ": how long one call may take."},                                                      \
-      {.name = lower "-deadline",                                                                           \
-       .type = OPTION_DURATION,                                                                             \
-       .offset_bytes = AT(services[index].deadline_ms),                                                     \
-       .default_text = "24h",                                                                               \
-       .least = 1,                                                                                          \
-       .most = INT64_C(31536000000),                                                                        \
-       .value_name = "TIME",                                                                                \
-       .help =                                                                                              \
-           Title ": how long a command is tried, or waited for after a 202, before a person must decide."}, \
-      {.name = lower "-idempotency",                                                                        \
-       .type = OPTION_NAME,                                                                                 \
-       .offset_bytes = AT(services[index].idempotency),                                                     \
-       .default_text = "key",                                                                               \
-       .names = idempotency_names,                                                                          \
-       .value_name = "HOW",                                                                                 \
-       .help = Title                                                                                        \
-       ": key (honours Idempotency-Key), lookup (is asked GET /commands/{key} first) or none (an attempt "  \
-       "whose outcome is unknown goes to attention)."},                                                     \
-  {                                                                                                         \
-    .name = lower "-token-file", .type = OPTION_TEXT, .offset_bytes = AT(services[index].token_file),       \
-    .value_name = "FILE", .help = Title ": the bearer token sent with each call."                           \
+#define SERVICE_OPTIONS(lower, index, Title)                                                               \
+  {.name = lower "-url",                                                                                   \
+   .type = OPTION_URL,                                                                                     \
+   .offset_bytes = AT(services[index].url),                                                                \
+   .value_name = "URL",                                                                                    \
+   .required = true,                                                                                       \
+   .help = Title ": its commands are POSTed below this URL."},                                             \
+      {.name = lower "-concurrency",                                                                       \
+       .type = OPTION_INTEGER,                                                                             \
+       .offset_bytes = AT(services[index].concurrency),                                                    \
+       .default_text = "32",                                                                               \
+       .least = 1,                                                                                         \
+       .most = 1000,                                                                                       \
+       .value_name = "N",                                                                                  \
+       .help = Title ": calls under way at once, over both channels; neither channel can take them all."}, \
+      OPTION_SERVICE_RATE(lower, Title, AT(services[index].rate), ""),                                     \
+      OPTION_SERVICE_TIMEOUT(lower, Title, AT(services[index].timeout_ms), ""),                            \
+      OPTION_SERVICE_DEADLINE(lower, Title, AT(services[index].deadline_ms)),                              \
+      OPTION_SERVICE_IDEMPOTENCY(lower, Title, AT(services[index].idempotency)), {                         \
+    .name = lower "-token-file", .type = OPTION_TEXT, .offset_bytes = AT(services[index].token_file),      \
+    .value_name = "FILE", .help = Title ": the bearer token sent with each call."                          \
   }
 
 static const struct option options[] = {
@@ -138,23 +105,8 @@ static const struct option options[] = {
     SERVICE_OPTIONS("inventory", SERVICE_INVENTORY, "Inventory"),
     SERVICE_OPTIONS("accounting", SERVICE_ACCOUNTING, "Accounting"),
     SERVICE_OPTIONS("fulfilment", SERVICE_FULFILMENT, "Fulfilment"),
-    {.name = "retry-first",
-     .type = OPTION_DURATION,
-     .offset_bytes = AT(retry_first_ms),
-     .default_text = "500ms",
-     .least = 1,
-     .most = INT64_C(3600000),
-     .value_name = "TIME",
-     .help =
-         "Back-off: the first retry comes at a random moment within this time; the bound doubles each time."},
-    {.name = "retry-max",
-     .type = OPTION_DURATION,
-     .offset_bytes = AT(retry_max_ms),
-     .default_text = "5m",
-     .least = 1,
-     .most = INT64_C(86400000),
-     .value_name = "TIME",
-     .help = "Back-off: the bound grows no further than this."},
+    OPTION_RETRY_FIRST(AT(retry_first_ms)),
+    OPTION_RETRY_MAX(AT(retry_max_ms)),
     {.name = "cors-origins",
      .type = OPTION_TEXT,
      .offset_bytes = AT(cors_origins),
@@ -224,13 +176,7 @@ static const struct option options[] = {
      .most = INT64_C(3600000),
      .value_name = "TIME",
      .help = "How long a connection may stay open without a request."},
-    {.name = "log-level",
-     .type = OPTION_NAME,
-     .offset_bytes = AT(log_level),
-     .default_text = "info",
-     .names = level_names,
-     .value_name = "LEVEL",
-     .help = "Log events of this level and above: debug, info, warn, error."},
+    OPTION_LOG_LEVEL(AT(log_level)),
 };
 
 const struct option_table serve_options = {

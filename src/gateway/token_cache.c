@@ -54,8 +54,11 @@ void token_cache_add(struct token_cache *cache, const struct token_entry *entry)
   pthread_mutex_lock(&cache->mutex);
   struct token_entry **place = &cache->table[place_of(cache, entry->digest)];
   size_t size = offsetof(struct token_entry, customer) + entry->customer_size;
-  if (!*place) *place = calloc(1, sizeof **place);
-  if (!*place) panic("out of memory");
+  if (!*place || (*place)->customer_size < entry->customer_size) {
+    free(*place);
+    *place = malloc(size); /* no longer than the customer's name is */
+    if (!*place) panic("out of memory");
+  }
   memcpy(*place, entry, size);
   pthread_mutex_unlock(&cache->mutex);
 }

@@ -1,7 +1,6 @@
 #include "wire/json.h"
 
 #include <stdlib.h>
-#include <yajl/yajl_parse.h>
 
 #include "base/panic.h"
 
@@ -11,12 +10,15 @@ struct level {
   struct bytes name;
 };
 
+/* Reads its own copy of the text, in place: a string lies where it stood, decoded and ended by a zero; and so
+ * does the text, so that nobody need ask where it ends: no zero is JSON. */
 struct reader {
   struct arena *arena;
+  char *start, *at, *end;
   struct json *root;
   struct level levels[JSON_DEPTH_MAX + 1];
   size_t depth;
-  const char *fault; /* what this layer refused; NULL where yajl did */
+  const char *fault; /* where "not JSON" does not say enough */
 };
 
 static bool refuse(struct reader *reader, const char *fault) {
@@ -42,43 +44,158 @@ static struct json *add(struct reader *reader, enum json_type type) {
   return value;
 }
 
-static int on_null(void *context) {
-  add(context, JSON_NULL);
-  return 1;
+static void skip_space(struct reader *reader) {
+  while (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t') reader->at++;
 }
 
-static int on_boolean(void *context, int boolean) {
-  add(context, JSON_BOOLEAN)->boolean = boolean != 0;
-  return 1;
+/* --- strings --- */
+
+/* The UTF-16 unit of four hexadecimal digits; -1 where they are none. */
+static int escaped_unit(const char *at) {
+  int unit = 0;
+  for (size_t i = 0; i < 4; i++) {
+    char c = at[i];
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
 }
 
-static int on_number(void *context, const char *text, size_t size) {
-  struct reader *reader = context;
-  add(reader, JSON_NUMBER)->text = arena_copy(reader->arena, bytes_from(text, size));
-  return 1;
+/* RFC 3629 section 3; never longer than the escape that it stands in for. */
+static char *put_code_point(char *to, uint32_t point) {
+  if (point < 0x80) {
+    *to++ = (char)point;
+    return to;
+  }
+  if (point < 0x800) {
+    *to++ = (char)(0xC0 | point >> 6);
+  } else {
+    if (point < 0x10000) {
+      *to++ = (char)(0xE0 | point >> 12);
+    } else {
+      *to++ = (char)(0xF0 | point >> 18);
+      *to++ = (char)(0x80 | (point >> 12 & 0x3F));
+    }
+    *to++ = (char)(0x80 | (point >> 6 & 0x3F));
+  }
+  *to++ = (char)(0x80 | (point & 0x3F));
+  return to;
 }
 
-static int on_string(void *context, const unsigned char *text, size_t size) {
-  struct reader *reader = context;
-  add(reader, JSON_STRING)->text = arena_copy(reader->arena, bytes_from(text, size));
-  return 1;
+/* At the "u" of an escape; of a pair the second half is read as well (RFC 8259 section 7). */
+static bool read_unit(struct reader *reader, char **to) {
+  int unit = escaped_unit(reader->at + 1);
+  if (unit < 0) return false;
+  reader->at += 5;
+  uint32_t point = (uint32_t)unit;
+  if (unit >= 0xD800 && unit <= 0xDFFF) {
+    int low =
+        unit < 0xDC00 && reader->at[0] == '\\' && reader->at[1] == 'u' ? escaped_unit(reader->at + 2) : -1;
+    if (low < 0xDC00 || low > 0xDFFF) return refuse(reader, "a lone surrogate");
+    point = 0x10000 + ((uint32_t)(unit - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
+    reader->at += 6;
+  }
+  *to = put_code_point(*to, point);
+  return true;
 }
 
-static int open_container(struct reader *reader, enum json_type type) {
-  if (reader->depth == JSON_DEPTH_MAX) return refuse(reader, "nested deeper than 16");
-  struct json *container = add(reader, type);
-  reader->levels[++reader->depth] = (struct level){.container = container};
-  return 1;
+static bool read_escape(struct reader *reader, char **to) {
+  static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+  char name = *++reader->at;
+  if (name == 'u') return read_unit(reader, to);
+  const char *found = name ? strchr(names, name) : NULL;
+  if (!found) return false;
+  *(*to)++ = meanings[found - names];
+  reader->at++;
+  return true;
 }
 
-static int on_start_object(void *context) { return open_container(context, JSON_OBJECT); }
-static int on_start_array(void *context) { return open_container(context, JSON_ARRAY); }
+static bool is_plain(char c) { return (unsigned char)c >= 0x20 && c != '"' && c != '\\'; }
 
-static int on_name(void *context, const unsigned char *text, size_t size) {
-  struct reader *reader = context;
-  reader->levels[reader->depth].name = arena_copy(reader->arena, bytes_from(text, size));
-  return 1;
+static bool read_string(struct reader *reader, struct bytes *ret_text) {
+  if (*reader->at != '"') return false;
+  char *start = ++reader->at;
+  while (is_plain(*reader->at)) reader->at++;
+  char *to = reader->at;
+  while (*reader->at != '"') {
+    if (*reader->at == '\\') {
+      if (!read_escape(reader, &to)) return false;
+    } else if (is_plain(*reader->at)) {
+      *to++ = *reader->at++;
+    } else {
+      return false;
+    }
+  }
+  reader->at++;
+  *to = 0;
+  *ret_text = bytes_from(start, (size_t)(to - start));
+  return true;
 }
+
+/* --- numbers and words --- */
+
+static bool skip_digits(struct reader *reader) {
+  const char *start = reader->at;
+  while (*reader->at >= '0' && *reader->at <= '9') reader->at++;
+  return reader->at > start;
+}
+
+/* RFC 8259 section 6. */
+static bool read_number(struct reader *reader) {
+  char *start = reader->at;
+  if (*reader->at == '-') reader->at++;
+  if (*reader->at == '0')
+    reader->at++;
+  else if (!skip_digits(reader))
+    return false;
+  if (*reader->at == '.') {
+    reader->at++;
+    if (!skip_digits(reader)) return false;
+  }
+  if (*reader->at == 'e' || *reader->at == 'E') {
+    reader->at++;
+    if (*reader->at == '+' || *reader->at == '-') reader->at++;
+    if (!skip_digits(reader)) return false;
+  }
+  add(reader, JSON_NUMBER)->text = bytes_from(start, (size_t)(reader->at - start));
+  return true;
+}
+
+static bool read_word(struct reader *reader, struct bytes word) {
+  if (strncmp(reader->at, word.data, word.size) != 0) return false;
+  reader->at += word.size;
+  return true;
+}
+
+static bool read_scalar(struct reader *reader) {
+  struct bytes text;
+  switch (*reader->at) {
+    case '"':
+      if (!read_string(reader, &text)) return false;
+      add(reader, JSON_STRING)->text = text;
+      return true;
+    case 't':
+      if (!read_word(reader, BYTES("true"))) return false;
+      add(reader, JSON_BOOLEAN)->boolean = true;
+      return true;
+    case 'f':
+      if (!read_word(reader, BYTES("false"))) return false;
+      add(reader, JSON_BOOLEAN);
+      return true;
+    case 'n':
+      if (!read_word(reader, BYTES("null"))) return false;
+      add(reader, JSON_NULL);
+      return true;
+    default:
+      return read_number(reader);
+  }
+}
+
+/* --- arrays and objects --- */
 
 static int compare_names(const void *a, const void *b) {
   return bytes_compare((*(struct json *const *)a)->name, (*(struct json *const *)b)->name);
@@ -101,123 +218,87 @@ static bool has_repeated_name(struct reader *reader, const struct json *object) 
   return false;
 }
 
-static int on_end_object(void *context) {
-  struct reader *reader = context;
-  const struct json *object = reader->levels[reader->depth--].container;
-  return has_repeated_name(reader, object) ? refuse(reader, "a member is given twice") : 1;
+static bool open_container(struct reader *reader) {
+  if (reader->depth == JSON_DEPTH_MAX) return refuse(reader, "nested deeper than 16");
+  struct json *container = add(reader, *reader->at++ == '{' ? JSON_OBJECT : JSON_ARRAY);
+  reader->levels[++reader->depth] = (struct level){.container = container};
+  return true;
 }
 
-static int on_end_array(void *context) {
-  ((struct reader *)context)->depth--;
-  return 1;
+static bool close_container(struct reader *reader) {
+  const struct json *container = reader->levels[reader->depth--].container;
+  reader->at++;
+  return container->type != JSON_OBJECT || !has_repeated_name(reader, container) ||
+         refuse(reader, "a member is given twice");
 }
 
-static const yajl_callbacks callbacks = {
-    .yajl_null = on_null,
-    .yajl_boolean = on_boolean,
-    .yajl_number = on_number,
-    .yajl_string = on_string,
-    .yajl_start_map = on_start_object,
-    .yajl_map_key = on_name,
-    .yajl_end_map = on_end_object,
-    .yajl_start_array = on_start_array,
-    .yajl_end_array = on_end_array,
-};
+/* In an object, the name and the colon in front of a value. */
+static bool read_name(struct reader *reader) {
+  struct level *level = &reader->levels[reader->depth];
+  if (reader->depth == 0 || level->container->type != JSON_OBJECT) return true;
+  if (!read_string(reader, &level->name)) return false;
+  skip_space(reader);
+  if (*reader->at != ':') return false;
+  reader->at++;
+  skip_space(reader);
+  return true;
+}
 
-/* The UTF-16 unit of the four hexadecimal digits at `at`; -1 where they are none. */
-static int escaped_unit(struct bytes text, size_t at) {
-  if (at + 4 > text.size) return -1;
-  int unit = 0;
-  for (size_t i = at; i < at + 4; i++) {
-    char c = text.data[i];
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-    if (digit < 0) return -1;
-    unit = unit * 16 + digit;
+static char closer_of(const struct reader *reader) {
+  return reader->levels[reader->depth].container->type == JSON_OBJECT ? '}' : ']';
+}
+
+/* Closes what ends after a value, up to a comma; false where neither comes. */
+static bool end_value(struct reader *reader) {
+  for (;;) {
+    skip_space(reader);
+    if (reader->depth == 0) return true;
+    if (*reader->at == ',') break;
+    if (*reader->at != closer_of(reader) || !close_container(reader)) return false;
   }
-  return unit;
+  reader->at++;
+  skip_space(reader);
+  return true;
 }
 
-/* yajl turns a lone surrogate into "?"; this finds it first. Returns text.size where all is well.
- * Outside strings a backslash is an error that yajl reports itself. */
-static size_t find_lone_surrogate(struct bytes text) {
-  size_t at = bytes_find(text, '\\', 0);
-  while (at < text.size) {
-    size_t next = at + 2;
-    if (at + 1 < text.size && text.data[at + 1] == 'u') {
-      int unit = escaped_unit(text, at + 2);
-      next = at + 6;
-      if (unit >= 0xDC00 && unit <= 0xDFFF) return at;
-      if (unit >= 0xD800 && unit <= 0xDBFF) {
-        bool escaped = next + 1 < text.size && text.data[next] == '\\' && text.data[next + 1] == 'u';
-        int low = escaped ? escaped_unit(text, next + 2) : -1;
-        if (low < 0xDC00 || low > 0xDFFF) return at;
-        next += 6;
-      }
+static bool read_text(struct reader *reader) {
+  skip_space(reader);
+  do {
+    if (!read_name(reader)) return false;
+    if (*reader->at == '{' || *reader->at == '[') {
+      if (!open_container(reader)) return false;
+      skip_space(reader);
+      if (*reader->at != closer_of(reader)) continue;
+      if (!close_container(reader)) return false;
+    } else if (!read_scalar(reader)) {
+      return false;
     }
-    at = bytes_find(text, '\\', next);
-  }
-  return text.size;
+    if (!end_value(reader)) return false;
+  } while (reader->depth > 0);
+  return reader->at == reader->end;
 }
 
-/* yajl does not look whether it got what it asked for. */
-static void *allocate_or_panic(void *context, size_t size_bytes) {
-  (void)context;
-  void *memory = malloc(size_bytes);
-  if (!memory) panic("out of memory");
-  return memory;
-}
-
-static void *reallocate_or_panic(void *context, void *memory, size_t size_bytes) {
-  (void)context;
-  void *grown = realloc(memory, size_bytes);
-  if (!grown) panic("out of memory");
-  return grown;
-}
-
-static void give_back(void *context, void *memory) {
-  (void)context;
-  free(memory);
-}
-
-static bool parse_with(yajl_handle handle, struct bytes text, size_t *ret_at) {
-  bool good = yajl_parse(handle, (const unsigned char *)text.data, text.size) == yajl_status_ok &&
-              yajl_complete_parse(handle) == yajl_status_ok;
-  *ret_at = yajl_get_bytes_consumed(handle);
-  return good;
+static bool is_ascii(struct bytes text) {
+  unsigned char all = 0;
+  for (size_t i = 0; i < text.size; i++) all |= (unsigned char)text.data[i];
+  return all < 0x80;
 }
 
 bool json_parse(struct bytes text, struct arena *arena, struct json **ret_root, struct bytes *ret_detail) {
-  struct reader reader = {.arena = arena};
   size_t code_points;
-  /* yajl lets encoded surrogates and overlong forms pass. */
-  if (!bytes_count_code_points(text, &code_points)) {
+  if (!is_ascii(text) && !bytes_count_code_points(text, &code_points)) {
     *ret_detail = BYTES("not UTF-8");
     return false;
   }
-  /* yajl takes both for white space; RFC 8259 has no place for them. */
-  if (bytes_find(text, '\v', 0) < text.size || bytes_find(text, '\f', 0) < text.size) {
-    *ret_detail = BYTES("not JSON: a vertical tab or a form feed");
-    return false;
+  char *copy = arena_string(arena, text);
+  struct reader reader = {.arena = arena, .start = copy, .at = copy, .end = copy + text.size};
+  if (read_text(&reader)) {
+    *ret_root = reader.root;
+    return true;
   }
-  size_t at = find_lone_surrogate(text);
-  if (at < text.size) {
-    *ret_detail = arena_printf(arena, "a lone surrogate at byte %zu", at);
-    return false;
-  }
-  yajl_alloc_funcs allocation = {allocate_or_panic, reallocate_or_panic, give_back, NULL};
-  yajl_handle handle = yajl_alloc(&callbacks, &allocation, &reader);
-  yajl_config(handle, yajl_dont_validate_strings, 1);
-  bool good = parse_with(handle, text, &at) && reader.root && reader.depth == 0;
-  yajl_free(handle);
-  if (!good) {
-    *ret_detail = arena_printf(arena, "%s near byte %zu", reader.fault ? reader.fault : "not JSON", at);
-    return false;
-  }
-  *ret_root = reader.root;
-  return true;
+  *ret_detail = arena_printf(arena, "%s near byte %zu", reader.fault ? reader.fault : "not JSON",
+                             (size_t)(reader.at - reader.start));
+  return false;
 }
 
 const struct json *json_member(const struct json *object, const char *name) {

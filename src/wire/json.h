@@ -1,6 +1,6 @@
-/* Strict JSON in (RFC 8259, by yajl): a tree in an arena. Refused beyond yajl's own checks: a byte
- * order mark, invalid UTF-8, a lone surrogate, a member given twice, anything after the value, and
- * nesting deeper than JSON_DEPTH_MAX (the root is 1). */
+/* Strict JSON in (RFC 8259): a tree in an arena. Refused beyond the grammar: a byte order mark, invalid
+ * UTF-8, a lone surrogate, a member given twice, anything after the value, and nesting deeper than
+ * JSON_DEPTH_MAX (the root is 1). */
 #ifndef WIRE_JSON_H
 #define WIRE_JSON_H
 

@@ -69,6 +69,10 @@ static const struct {
     {'n', SIZED("[/**/]")},
     {'n', SIZED("[] // end")},
     {'n', SIZED("[1]\xC2\xA0")},
+    {'n', SIZED("1\"")},
+    {'n', SIZED("{}\"")},
+    {'n', SIZED("null\"a")},
+    {'n', SIZED("[\"\"]\"]")},
     /* words */
     {'y', SIZED("true")},
     {'y', SIZED("null")},

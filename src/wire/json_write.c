@@ -6,10 +6,34 @@ void json_writer_init(struct json_writer *writer, struct text *text) {
   *writer = (struct json_writer){.text = text};
 }
 
-/* Writes the value's bytes from `from` on, with what must be escaped; gives the place behind them. */
-static char *write_escaped(char *at, struct bytes value, size_t from) {
+/* Most texts hold nothing to escape: one look at all of it is cheaper than one at each character on its way. */
+static bool needs_escape(struct bytes value) {
+  unsigned char found = 0;
+  for (size_t i = 0; i < value.size; i++) {
+    unsigned char c = (unsigned char)value.data[i];
+    found |= (unsigned char)(c < 0x20) | (unsigned char)(c == '"') | (unsigned char)(c == '\\');
+  }
+  return found;
+}
+
+static void append_plain(struct text *text, struct bytes value) {
+  char *at = text_reserve(text, value.size + 2);
+  *at++ = '"';
+  if (value.size) memcpy(at, value.data, value.size);
+  at[value.size] = '"';
+  text->size += value.size + 2;
+}
+
+static void append_quoted(struct text *text, struct bytes value) {
   static const char digits[] = "0123456789abcdef";
-  for (size_t i = from; i < value.size; i++) {
+  if (!needs_escape(value)) {
+    append_plain(text, value);
+    return;
+  }
+  char *at = text_reserve(text, value.size * 6 + 2);
+  char *start = at;
+  *at++ = '"';
+  for (size_t i = 0; i < value.size; i++) {
     unsigned char c = (unsigned char)value.data[i];
     if (c >= 0x20 && c != '"' && c != '\\') {
       *at++ = (char)c;
@@ -26,19 +50,6 @@ static char *write_escaped(char *at, struct bytes value, size_t from) {
       at += 6;
     }
   }
-  return at;
-}
-
-/* Most texts have nothing to escape, and are copied as they are. */
-static void append_quoted(struct text *text, struct bytes value) {
-  size_t plain = 0;
-  while (plain < value.size && (unsigned char)value.data[plain] >= 0x20 && value.data[plain] != '"' &&
-         value.data[plain] != '\\')
-    plain++;
-  char *start = text_reserve(text, plain + (value.size - plain) * 6 + 2), *at = start;
-  *at++ = '"';
-  if (plain > 0) memcpy(at, value.data, plain);
-  at = write_escaped(at + plain, value, plain);
   *at++ = '"';
   text->size += (size_t)(at - start);
 }

@@ -25,7 +25,7 @@ program, folder, secret_file, services, sandbox, backend, ada, key = (
     getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "backend", "ada", "key"))
 
 
-LONG = ("test_a_surge_with_every_fault", "test_look_ups_and_cancels_wait", "test_schemathesis", "test_units_of_an_order", "test_kills_and_cancels")
+LONG = ("test_a_surge_with_every_fault", "test_schemathesis", "test_units_of_an_order", "test_kills_and_cancels")
 
 
 def pytest_collection_modifyitems(items):
@@ -46,6 +46,19 @@ SHAPES = {"test_http": "rest", "test_operate": "alb-multi", "test_races": "alb",
           "test_attacked_tokens": "alb-multi"}  # a token of 9 KB is more than API Gateway takes
 
 
+# Who waits for an attempt that may be under way: functions that may run for 5 s instead of a minute, and the time in
+# which an attempt ends with them.
+HASTY = ("test_lookup_asks_before_it_tries_again", "test_lookup_that_finds_nothing_sends_again", "test_lookup_that_finds_a_refusal",
+         "test_what_services_are_sent_is_described")
+
+
+def shape_for(test, module):
+    shape = Shape(front=SHAPES.get(test, SHAPES.get(module, "http")))
+    if test in HASTY:
+        shape.function_s["call"] = 5
+    return shape
+
+
 @pytest.fixture
 def server(emulators, tmp_path, secret_file, request):
     """As in tests/e2e: server(services, **settings). At the end nothing may have been refused by AWS's checks, and
@@ -53,7 +66,7 @@ def server(emulators, tmp_path, secret_file, request):
     started = []
 
     def start(services, aws=None, **settings):
-        aws = {"shape": Shape(front=SHAPES.get(request.function.__name__, SHAPES.get(request.function.__module__, "http"))), **(aws or {})}
+        aws = {"shape": shape_for(request.function.__name__, request.function.__module__), **(aws or {})}
         one = AwsServer(emulators, tmp_path, secret_file, services, settings, **aws)
         started.append(one)
         return one

@@ -61,6 +61,7 @@ class RuntimeApi:
         self.asked = threading.Semaphore(0)  # one for each `next`
         self.next_replies = []  # raw bytes instead of an invocation; b"": closes
         self.connections, self.accepted = set(), 0
+        self.receipt = b'{"status":"told"}\n'  # body of the answer to a response
         self.closed = False
         self.acceptor = self._start(self._accept)
 
@@ -202,7 +203,7 @@ class RuntimeApi:
             status = self._answered(*ANSWER.fullmatch(target).groups(), given, body)
         if status is None:
             return False
-        connection.sendall(wire.Response(status, [("Content-Type", "application/json")], b'{"status":"told"}\n').encode())
+        connection.sendall(wire.Response(status, [("Content-Type", "application/json")], self.receipt).encode())
         return True
 
     def _answered(self, request_id, kind, given, body):

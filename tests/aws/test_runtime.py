@@ -228,6 +228,29 @@ def test_events_come_in_any_way_of_http(api, start, send):
     check_healthy(api)
 
 
+def test_an_event_comes_though_it_is_shorter_than_was_waited_for(api, start):
+    """The process sleeps until there is more than a receipt as long as the last; this receipt is shorter, and the
+    event behind it too short to make up for it."""
+    start()
+    api.receipt = b'"%b"' % (b"x" * 400)
+    check_healthy(api)
+    api.receipt = b"{}"
+    check_healthy(api)
+    assert api.invoke(b"[]").answer().kind == "error"
+    check_healthy(api)
+    assert api.accepted == 1
+
+
+@pytest.mark.parametrize("size", [1, 200, 5000])
+def test_receipts_of_any_length(api, start, size):
+    start()
+    for length in (10, size, 10, size):
+        api.receipt = b'"%b"' % (b"x" * length)
+        check_healthy(api)
+    check_healthy(api)
+    assert api.accepted == 1
+
+
 # --- connections that break ---
 
 
@@ -324,8 +347,13 @@ def test_answers_that_are_not_http_end_the_process(api, start):
 # --- the end ---
 
 
-def test_sigterm_while_nothing_is_under_way(api, start):
+@pytest.mark.parametrize("before", [0, 3])
+def test_sigterm_while_nothing_is_under_way(api, start, before):
+    """Also where it sleeps until both the receipt and the next event are there."""
     function = start()
+    for _ in range(before):
+        check_healthy(api)
+        api.wait_idle()
     api.wait_idle()
     function.process.terminate()
     assert function.wait() == 0
@@ -398,6 +426,7 @@ def test_the_deadline_is_kept(api, start, aws):
     ({"_HANDLER": "a" * 10_000}, "Runtime.NoSuchHandler", 'aaa", and should be one of'),
     ({"SPILLWAY_TABLE": None}, "Runtime.InitFailed", "settings"),
     ({"SPILLWAY_ID_SECRET_FILE": "/nowhere"}, "Runtime.InitFailed", "/nowhere"),
+    ({"SPILLWAY_CALL_TIME": "5s"}, "Runtime.InitFailed", "contradict"),  # a call may take 10 s
 ])
 def test_failed_initialisation_is_told(api, start, command, changes, kind, text):
     function = start(command, **changes)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import test_openapi
 from harness import ALL_SCOPES, Client, ServiceStub, operator, order, wait_until, wholesale
 
+import proxy
 import wire
 from world import Shape
 
@@ -84,11 +85,13 @@ def spill(server, services, count=5):
 
 def test_a_throttled_table_does_not_refuse_orders(server, services):
     backend, ada, bodies, answers = spill(server, services)
+    document = test_openapi.DOCUMENTS["openapi.json"]
     ids = [answer.json()["id"] for answer in answers]
     for id, answer in zip(ids, answers):
         assert answer.headers["Location"] == f"/v1/orders/{id}" and answer.json()["status"] == "accepted"
         waiting = ada.get(id)
         assert waiting.status_code == 200 and waiting.json()["id"] == id and waiting.json()["status"] == "accepted"
+        test_openapi.validator(document, {"$ref": "#/components/schemas/WaitingOrder"}).validate(waiting.json())
         assert Client(backend, "bob").get(id).status_code == 404
     assert backend.world.items() == []
     backend.world.dice.faults.creates_throttled = 0
@@ -150,13 +153,75 @@ def test_a_dead_letter_goes_to_a_person(server, services):
 def test_what_the_relay_gave_up_is_sent_all_the_same(server, services):
     backend = server(services, aws={"shape": Shape(stream_attempts=1)})
     backend.world.sources["relay-failures"].pause()
-    backend.world.dice.faults.queue_fails = 1
+    backend.world.relay.pause()
     backend.world.functions["relay"].seconds = 3
     ada = Client(backend)
     ids = [ada.created() for _ in range(3)]
+    backend.world.dice.faults.queue_fails = 1
+    backend.world.relay.resume()
     wait_until(lambda: backend.world.relay.given_up >= 3, 60)
     backend.world.dice.faults.queue_fails = 0
     backend.world.sources["relay-failures"].resume()
+    for id in ids:
+        assert ada.settled(id, 60)["status"] == "completed"
+
+
+def made_older(world, hours):
+    """Every order, by what its item says; and what the relay gave up, by when SQS says that it was sent."""
+    for item in world.items():
+        if item["r"]["S"] == "o":
+            created = f"{int(item['t']['S'][:13]) - hours * 3_600_000:013d}{item['t']['S'][13:]}"
+            world.dynamodb("UpdateItem", TableName=world.table, Key={"k": item["k"], "r": item["r"]}, UpdateExpression="SET t = :t",
+                           ExpressionAttributeValues={":t": {"S": created}})
+    source = world.sources["relay-failures"]
+    event = source._event
+
+    def older(messages):
+        told = json.loads(event(messages))
+        for record in told["Records"]:
+            record["attributes"]["SentTimestamp"] = str(int(record["attributes"]["SentTimestamp"]) - hours * 3_600_000)
+        return json.dumps(told).encode()
+
+    source._event = older
+
+
+def test_what_the_stream_no_longer_has_is_searched_for(server, services):
+    """The relay gave it up more than a day ago. The table is more than a page, and the search is interrupted once."""
+    shape = Shape(stream_attempts=1)
+    shape.limits["sweep"] = 1
+    backend = server(services, aws={"shape": shape})
+    world, asked = backend.world, []
+    failures = world.sources["relay-failures"]
+    failures.pause()
+    failures.visibility_s = 1
+    world.relay.pause()
+    world.functions["relay"].seconds = 3
+    ada = Client(backend)
+    ids = [ada.created() for _ in range(130)]
+    world.dice.faults.queue_fails = 1
+    world.relay.resume()
+    wait_until(lambda: world.relay.given_up >= len(ids), 60)
+    world.dice.faults.queue_fails = 0
+    world.relay.pause()
+    made_older(world, 21)
+    forward, dynamodb = world.proxy._forward, world.proxy._dynamodb
+
+    def trimmed(peer, target, body):
+        return proxy.error(400, "TrimmedDataAccessException") if target.endswith("GetShardIterator") else forward(peer, target, body)
+
+    def scanned(function, operation, parameters):
+        if operation == "Scan":
+            asked.append(parameters.get("ExclusiveStartKey"))
+            if len(asked) == 2:
+                return proxy.error(400, "AccessDeniedException")
+        return dynamodb(function, operation, parameters)
+
+    world.proxy._forward, world.proxy._dynamodb = trimmed, scanned
+    failures.resume()
+    wait_until(lambda: {call.order_id for call in services.of("reserve")} == set(ids), 60)
+    wait_until(lambda: sum(failures.counts()) + failures.under_way == 0, 60)
+    assert asked[0] is None and asked[1] == asked[2] is not None and len(asked) == 3, "it went on where it was, and was not begun again"
+    world.relay.resume()
     for id in ids:
         assert ada.settled(id, 60)["status"] == "completed"
 
@@ -191,40 +256,70 @@ def test_a_service_that_nobody_vouches_for_is_told_nothing(server, services, fol
         impostor.close()
 
 
-@pytest.mark.timeout(180)
-def test_look_ups_and_cancels_wait_for_attempts_that_may_be_under_way(server, services):
-    """A minute after an attempt began, none can be: then a service is asked, and what came to attention is known not
-    to have been applied. All of it at once, since it takes that minute."""
-    backend = server(services, accounting_idempotency="lookup")
-    people = {name: Client(backend, name) for name in ("found", "nothing", "refused", "ship")}
-    whose = lambda key: services.of("record", key.split(".")[0])[0].body["customer"]
+def hasty():
+    """Functions that may run for 5 s, so that no attempt lasts longer."""
+    shape = Shape()
+    shape.function_s["call"] = 5
+    return shape
 
-    def record(call):
-        again = len(services.of("record", call.order_id)) > 1
-        return {"body": {"reference": "again"}} if again or call.body["customer"] == "ship" else {"status": 500}
 
-    services.answers["record"] = record
-    services.answers["ship"] = lambda call: {"status": 400, "body": {}} if call.body["customer"] == "ship" else {"body": {"reference": "s"}}
-    services.lookup_answers["record"] = lambda key: {
-        "found": {"body": {"outcome": "done", "reference": "known"}}, "nothing": {"status": 404, "body": {}},
-        "refused": {"body": {"outcome": "refused", "reason": "closed"}}}[whose(key)]
-    ids = {name: client.created() for name, client in people.items()}
-    assert people["ship"].settled(ids["ship"])["status"] == "attention"
-    done = {name: people[name].settled(ids[name], 100) for name in ("found", "nothing", "refused")}
-    assert {name: one["status"] for name, one in done.items()} == {"found": "completed", "nothing": "completed", "refused": "rejected"}
-    assert [people[name].step(ids[name], "record")["reference"] for name in ("found", "nothing")] == ["known", "again"]
-    assert {name: len(services.of("record", ids[name])) for name in done} == {"found": 1, "nothing": 2, "refused": 1}
-    assert sorted(services.lookups) == sorted(f"{ids[name]}.record" for name in done)
-    assert people["ship"].cancel(ids["ship"]).status_code == 202
-    assert people["ship"].settled(ids["ship"])["status"] == "cancelled"
-    assert len(services.of("ship", ids["ship"])) == 1 and services.of("recall", ids["ship"]) == []
-    for key in services.lookups:
-        test_openapi.validator(test_openapi.SERVICES, test_openapi.SERVICES["paths"]["/commands/{key}"]["get"]["parameters"][0]["schema"]).validate(key)
-    for call in services.calls:
-        of = test_openapi.SERVICES["paths"][f"/{call.command}"]["post"]
-        test_openapi.validator(test_openapi.SERVICES, of["requestBody"]["content"]["application/json"]["schema"]).validate(call.body)
-        for parameter in of["parameters"]:
-            test_openapi.validator(test_openapi.SERVICES, parameter["schema"]).validate(call.headers[parameter["name"]])
+def test_a_cancel_from_attention(server, services):
+    """A 400 is surely not applied, once nobody else can be sending the command: then it is not sent again, and the
+    refund says so. Before, a cancel would have the service asked once more."""
+    ada = Client(server(services, aws={"shape": hasty()}))
+    services.answers["record"] = {"status": 400, "body": {}}
+    id = ada.created()
+    assert ada.settled(id)["status"] == "attention"
+    time.sleep(5)
+    assert ada.cancel(id).status_code == 202
+    assert ada.settled(id)["status"] == "cancelled"
+    assert len(services.of("record", id)) == 1
+    assert services.of("refund", id)[0].body["recorded"] is False
+
+
+def test_a_look_up_waits_for_an_attempt_that_may_be_under_way(server, services):
+    """Its message may have been delivered to two at once: nobody is asked before the other can no longer send it."""
+    backend = server(services, aws={"shape": hasty()}, accounting_idempotency="lookup")
+    services.answers["record"] = {"status": 500}
+    asked = []
+
+    def answer(key):
+        asked.append(time.monotonic())
+        return {"body": {"outcome": "done", "reference": "known"}}
+
+    services.lookup_answers["record"] = answer
+    ada, began = Client(backend), time.monotonic()
+    id = ada.created()
+    assert ada.settled(id)["status"] == "completed" and ada.step(id, "record")["reference"] == "known"
+    assert len(services.of("record", id)) == len(asked) == 1
+    assert asked[0] - began > 5
+
+
+def test_a_function_that_may_run_too_long_calls_nobody(server, services):
+    """Everybody else would believe that its attempts have ended."""
+    backend = server(services, call_time="50s")  # its functions have 60
+    ada = Client(backend)
+    id = ada.created()
+    wait_until(lambda: [event for event in backend.events() if event["event"] == "event_refused"])
+    assert ada.order(id)["status"] == "accepted" and services.calls == []
+    assert "SPILLWAY_CALL_TIME" in next(event for event in backend.events() if event["event"] == "event_refused")["detail"]
+
+
+def test_a_service_that_is_down_is_left_alone(server, services):
+    """By an environment that has seen ten failures in a row; what waits costs no attempt."""
+    backend = server(services, inventory_concurrency=1, retry_first="50ms", retry_max="30s")
+    ada, opened = Client(backend), lambda name: [event for event in backend.events() if event["event"] == name]
+    services.answers["reserve"] = {"status": 503}
+    ids = [ada.created() for _ in range(14)]
+    wait_until(lambda: opened("circuit_opened"))
+    assert opened("circuit_opened")[0]["service"] == "inventory"
+    wait_until(lambda: len(opened("circuit_opened")) >= 6, 60)  # each time one call is tried, and it stays open longer
+    calls = len(services.of("reserve"))
+    assert calls <= 10 * backend.world.functions["call"].starts + len(opened("circuit_opened")), "others were called while it was open"
+    services.answers["reserve"] = {"body": {"reference": "r"}}
+    for id in ids:
+        assert ada.settled(id, 60)["status"] == "completed"
+    assert opened("circuit_closed")
 
 
 def test_a_service_that_is_a_function(server, services):

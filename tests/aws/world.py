@@ -106,12 +106,18 @@ class World:
 
     def _variables(self, name, settings):
         known = {"AWS_REGION": proxy.REGION, "AWS_DEFAULT_REGION": proxy.REGION, **proxy.CREDENTIALS, **self.proxy.endpoints(name),
-                 "SPILLWAY_TABLE": self.table, "SPILLWAY_INTAKE_QUEUE_URL": self.queue_url("intake")}
+                 "SPILLWAY_CALL_TIME": f"{self.shape.function_s['call']}s", "SPILLWAY_TABLE": self.table, "SPILLWAY_INTAKE_QUEUE_URL": self.queue_url("intake")}
         for service in SERVICES:
             for channel in CHANNELS:
                 known[f"SPILLWAY_{service.upper()}_{channel.upper()}_QUEUE_URL"] = self.queue_url(f"{service}-{channel}")
+        if self.shape.function_s["call"] <= 10:  # a call is to end before its function does
+            known.update({f"SPILLWAY_{service.upper()}_TIMEOUT": f"{900 * self.shape.function_s['call']}ms" for service in SERVICES})
         if name == "call":
             known["SPILLWAY_PUBLIC_URL"] = self.url
+            for service in SERVICES:
+                for channel in CHANNELS:
+                    of_queue = self.shape.queue_concurrency.get(f"{service}-{channel}", self.shape.concurrency)
+                    known[f"SPILLWAY_{service.upper()}_{channel.upper()}_CONCURRENCY"] = str(of_queue)
         passed = {key: value for key, value in os.environ.items() if key in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "GCOV_PREFIX", "PATH")}
         return {**known, **passed, **settings}
 

@@ -91,7 +91,7 @@ def expected(parameters):
         "AdmitRole": on(TABLE_ALL, "dynamodb", table) | on(RECEIVE, "sqs", intake, "<IntakeDead.Arn>") | id_secret,
         "RelayRole": on(["PutItem", "UpdateItem"], "dynamodb", table) | on(READ_STREAM, "dynamodb", stream)
         | on(["ListStreams"], "dynamodb", f"{table}/stream/*") | on(["SendMessage"], "sqs", *six, failures),
-        "SweepRole": on(TABLE_CALL, "dynamodb", table) | on(READ_STREAM, "dynamodb", stream) | on(RECEIVE, "sqs", *dead, failures) | on(["SendMessage"], "sqs", *six),
+        "SweepRole": on(TABLE_CALL | {"Scan"}, "dynamodb", table) | on(READ_STREAM, "dynamodb", stream) | on(RECEIVE, "sqs", *dead, failures) | on(["SendMessage"], "sqs", *six),
     }
     for service in SERVICES:
         # Its own queues, its own service, its own token.

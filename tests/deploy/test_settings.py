@@ -7,8 +7,8 @@ import pytest
 import resolved
 from resolved import CHANNELS, ROOT, SERVICES, of_type
 
-KNOWN = ROOT / "src/platform/aws/settings.c"
-TABLE = {"SPILLWAY_TABLE", "SPILLWAY_LOG_LEVEL"}
+KNOWN, COMMON_ROWS = ROOT / "src/platform/aws/settings.c", ROOT / "src/settings/common_options.h"
+TABLE = {"SPILLWAY_TABLE", "SPILLWAY_LOG_LEVEL", "SPILLWAY_CALL_TIME"}
 RULES = {f"SPILLWAY_{service.upper()}_{rule}" for service in SERVICES for rule in ("IDEMPOTENCY", "DEADLINE")}
 QUEUES = {f"SPILLWAY_{service.upper()}_{channel.upper()}_QUEUE_URL" for service in SERVICES for channel in CHANNELS}
 INTAKE, ID = {"SPILLWAY_INTAKE_QUEUE_URL"}, {"SPILLWAY_ID_SECRET_FILE"}
@@ -16,7 +16,7 @@ INTAKE, ID = {"SPILLWAY_INTAKE_QUEUE_URL"}, {"SPILLWAY_ID_SECRET_FILE"}
 
 def call(service, *more):
     return TABLE | RULES | QUEUES | ID | {"SPILLWAY_PUBLIC_URL", "SPILLWAY_RETRY_FIRST", "SPILLWAY_RETRY_MAX"} | {
-        f"SPILLWAY_{service.upper()}_{name}" for name in ("URL", "TIMEOUT", *more)}
+        f"SPILLWAY_{service.upper()}_{name}" for name in ("URL", "TIMEOUT", "RATE", "RETAIL_CONCURRENCY", "WHOLESALE_CONCURRENCY", *more)}
 
 
 # By set of parameters: what each function is told, and nothing else.
@@ -51,6 +51,18 @@ def test_every_function_that_decides_decides_by_the_same_rules(template):
     assert len(told) == 6 and all(rule == told[0] for rule in told)
 
 
+def test_every_function_knows_how_long_an_attempt_may_last(template, functions):
+    """Longer than a call function may run, whichever clock is asked; and the longest call of a service fits into it."""
+    longest = max(function["Timeout"] for name, function in functions.items() if function["Handler"] == "call")
+    for variant in resolved.VARIANTS.values():
+        for variables in environments(template, variant).values():
+            assert variables["SPILLWAY_CALL_TIME"] == f"{longest + 5}s"
+    for service in SERVICES:
+        pattern = re.compile(template["Parameters"][f"{service}Timeout"]["AllowedPattern"])
+        assert all(pattern.fullmatch(text) for text in ("10s", "49s", "250ms", "49999ms"))
+        assert not any(pattern.fullmatch(text) for text in (f"{longest}s", f"{longest}000ms", "100000ms", "10m"))
+
+
 def test_queue_variables_name_their_queues(template):
     for variables in environments(template, resolved.LEAST).values():
         for service in SERVICES:
@@ -79,10 +91,12 @@ def test_callbacks_come_back_to_where_the_api_is(template):
 
 def known_to_the_program():
     """SPILLWAY_… of each row in the program's table of settings, those that macros make for each service as well."""
-    text = KNOWN.read_text()
+    rows = dict(re.findall(r'#define (OPTION_\w+)\(.*?(\.name = (?:lower )?"[a-z-]+")', COMMON_ROWS.read_text(), flags=re.S))
+    text = re.sub(r"\bOPTION_[A-Z_]+(?=\()", lambda use: rows[use[0]], KNOWN.read_text())
     names = set(re.findall(r'\.name = "([a-z-]+)"', text))
     suffixes = set(re.findall(r'\.name = lower "(-[a-z-]+)"', text))
     if re.search(r'\.name = lower "-" channel_name "-queue-url"', text):
+        suffixes |= {f"-{channel}-concurrency" for channel in re.findall(r'CONCURRENCY_OPTION\(lower, index, "(\w+)"', text)}
         suffixes |= {f"-{channel}-queue-url" for channel in re.findall(r'QUEUE_OPTION\(lower, index, "(\w+)"', text)}
     names |= {service.lower() + suffix for service in SERVICES for suffix in suffixes}
     return {"SPILLWAY_" + name.upper().replace("-", "_") for name in names}

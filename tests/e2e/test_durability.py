@@ -328,6 +328,21 @@ def test_bad_secret_files(program, folder, services, content, says):
     assert result.returncode == 2 and says in result.stderr and str(path) in result.stderr
 
 
+def test_bad_tls_files_are_named(program, backend, folder):
+    for name in ("one", "two"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"], check=True, capture_output=True)
+    subprocess.run(["openssl", "pkey", "-aes256", "-passout", "pass:x", "-in", folder / "one.key", "-out", folder / "locked.key"], check=True)
+    (folder / "cut.pem").write_bytes((folder / "one.pem").read_bytes()[:200])
+    (folder / "chain.pem").write_bytes((folder / "one.pem").read_bytes() + (folder / "two.pem").read_bytes()[:200])
+    for certificate, key, named, says in (("one.key", "one.key", "one.key", "no certificates"), ("cut.pem", "one.key", "cut.pem", "damaged"),
+                                          ("chain.pem", "one.key", "chain.pem", "damaged"), ("one.pem", "one.pem", "one.pem", "no private key"),
+                                          ("one.pem", "locked.key", "locked.key", "passphrase"), ("one.pem", "two.key", "two.key", "is not that of")):
+        result = serve(program, backend, listen="127.0.0.1:0", data=folder / "other", tls_certificate_file=folder / certificate, tls_key_file=folder / key)
+        (line,) = result.stderr.strip().splitlines()
+        assert result.returncode == 1 and says in line and str(folder / named) in line, line
+
+
 def test_an_oct_key_in_a_jwks_is_refused_at_the_start(program, folder, services):
     path = folder / "jwks.json"
     path.write_text(json.dumps({"keys": [{"kty": "oct", "k": "AAAA", "kid": "x"}]}))

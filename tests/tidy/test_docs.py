@@ -40,8 +40,8 @@ def test_generated_pages_are_up_to_date():
 
 
 def test_every_setting_is_in_the_settings_page():
-    names = set(re.findall(r'\.name = "([a-z-]+)"', (ROOT / "src/cli/serve_settings.c").read_text()))
-    names |= {f"SERVICE{name}" for name in re.findall(r'\.name = lower "(-[a-z-]+)"', (ROOT / "src/cli/serve_settings.c").read_text())}
+    text = (ROOT / "src/cli/serve_settings.c").read_text() + (ROOT / "src/settings/common_options.h").read_text()
+    names = set(re.findall(r'\.name = "([a-z-]+)"', text)) | {f"SERVICE{name}" for name in re.findall(r'\.name = lower "(-[a-z-]+)"', text)}
     assert len(names) > 30
     flags = {flag.split()[0][2:] for flag in named(page("settings.md")) if flag.startswith("--")}
     assert names <= flags, names - flags

@@ -141,8 +141,8 @@ void sqs_change_visibility(struct aws_client *client, const char *queue_url,
 }
 
 static bool has_something_to_remember(const struct sqs_return *one) {
-  return one->result->attempts != one->message->attempts || one->result->delay_ms > VISIBILITY_CHEAP_MS ||
-         strcmp(one->result->note, one->message->note) != 0;
+  return one->anew || one->result->attempts != one->message->attempts ||
+         one->result->delay_ms > VISIBILITY_CHEAP_MS || strcmp(one->result->note, one->message->note) != 0;
 }
 
 void queue_sqs_return(struct queue_sqs *queue, struct sqs_return *returns, size_t count) {

@@ -32,6 +32,7 @@ struct sqs_return {
   const struct message_result *result;
   const char *queue_url; /* from where it came */
   struct bytes receipt_handle;
+  bool anew; /* as a new message in any case: that it was received does not count as an attempt */
   bool done; /* out: a new message takes its place, and it may be deleted; else it comes again by itself */
 };
 

@@ -19,6 +19,8 @@ enum {
   LONG_WAIT_S = 1,          /* a connection that held this long was a good one */
   SMALL_BODY_BYTES = 16384, /* copied behind the head, so that both go out at once */
   RECEIVE_BYTES = 64 * 1024,
+  AWAITED_BYTES_MAX = 512, /* a longer answer to a response is no usual one */
+  AWAITED_MS = 1000,
 };
 
 /* --- SIGTERM --- */
@@ -65,7 +67,7 @@ static void take_header(void *context, struct bytes name, struct bytes value) {
 }
 
 void runtime_api_init(struct runtime_api *api, const char *address) {
-  *api = (struct runtime_api){.address = address, .socket = -1};
+  *api = (struct runtime_api){.address = address, .socket = -1, .wakes_at_bytes = 1};
   http_reader_init(&api->reader, RUNTIME_EVENT_BYTES_MAX);
   api->reader.on_header = take_header;
   api->reader.context = api;
@@ -76,6 +78,8 @@ static void disconnect(struct runtime_api *api) {
   api->socket = -1;
   api->unread = (struct bytes){0};
   api->sent_ahead = false;
+  api->wakes_at_bytes = 1;
+  api->answer_bytes = 0;
 }
 
 void runtime_api_release(struct runtime_api *api) {
@@ -155,44 +159,76 @@ static bool send_all(int socket, struct bytes head, struct bytes body) {
   return true;
 }
 
-/* Waits for something to read; false once SIGTERM has come and nothing else has. */
-static bool wait_for_answer(struct runtime_api *api) {
+/* How many bytes must be there before this process is woken: fewer wait in the socket. */
+static bool wake_at(struct runtime_api *api, int bytes) {
+  if (api->wakes_at_bytes == bytes) return true;
+  if (setsockopt(api->socket, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) != 0) return false;
+  api->wakes_at_bytes = bytes;
+  return true;
+}
+
+/* Waits for something to read, up to `most_ms` (-1: for ever); false once SIGTERM has come and nothing else
+ * has. */
+static bool wait_for_answer(struct runtime_api *api, int most_ms) {
   struct pollfd wanted = {.fd = api->socket, .events = POLLIN};
+  struct timespec most = {.tv_sec = most_ms / 1000, .tv_nsec = most_ms % 1000 * 1000000L}, none = {0};
   int ready;
   do {
-    ready = ppoll(&wanted, 1, NULL, &mask_of_wait);
+    ready = ppoll(&wanted, 1, stop_came ? &none : most_ms < 0 ? NULL : &most, &mask_of_wait);
     if (ready < 0 && errno != EINTR) panic("ppoll failed");
   } while (ready < 0 && !stop_came);
-  api->interrupted = ready < 0;
+  api->interrupted = ready <= 0 && stop_came;
   return ready > 0;
+}
+
+/* The answer to a response says "taken", and then the next event comes, perhaps much later. To be woken for
+ * both together costs half of what it costs to be woken twice, and to be woken is the dearest part of a short
+ * invocation. So the socket is told to wake us only once it holds more than the answer that came last time.
+ * Where this one is shorter by more than the event is long, or SIGTERM comes, what there is is read as usual.
+ */
+static bool wait_for_both(struct runtime_api *api) {
+  if (api->answer_bytes == 0 || api->answer_bytes > AWAITED_BYTES_MAX) return false;
+  return wake_at(api, (int)api->answer_bytes + 1) && wait_for_answer(api, AWAITED_MS);
 }
 
 enum attempt { ATTEMPT_ANSWERED, ATTEMPT_BROKEN, ATTEMPT_INTERRUPTED };
 
-static enum attempt read_answer(struct runtime_api *api, bool interruptible, struct failure *ret_failure) {
+/* Receives what is there, or waits for the first byte. */
+static bool receive(struct runtime_api *api, struct failure *ret_failure) {
   static char buffer[RECEIVE_BYTES];
+  ssize_t size;
+  do size = recv(api->socket, buffer, sizeof buffer, 0);
+  while (size < 0 && errno == EINTR);
+  if (size < 0)
+    return failure_set(ret_failure, "the connection to %s broke: %s", api->address, strerror(errno));
+  api->unread = bytes_from(buffer, (size_t)size);
+  return true;
+}
+
+static enum attempt read_answer(struct runtime_api *api, bool interruptible, struct failure *ret_failure) {
   struct http_reader *reader = &api->reader;
+  size_t taken, answer_bytes = 0;
   http_reader_reset(reader);
   api->request_id.size = api->trace_id.size = api->function_arn.size = api->deadline.size = 0;
-  if (interruptible && api->unread.size == 0 && !wait_for_answer(api)) return ATTEMPT_INTERRUPTED;
+  bool is_there = api->sent_ahead && wait_for_both(api);
+  if (!is_there && api->unread.size == 0) wake_at(api, 1);
+  if (interruptible && api->unread.size == 0 && !wait_for_answer(api, -1)) return ATTEMPT_INTERRUPTED;
   while (reader->state != READER_DONE && reader->state != READER_BROKEN) {
     if (api->unread.size == 0) {
-      ssize_t size = recv(api->socket, buffer, sizeof buffer, 0);
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) {
-        failure_set(ret_failure, "the connection to %s broke: %s", api->address, strerror(errno));
-        return ATTEMPT_BROKEN;
-      }
-      if (size == 0) http_reader_end(reader);
-      api->unread = bytes_from(buffer, (size_t)size);
+      if (!is_there) wake_at(api, 1);
+      is_there = false;
+      if (!receive(api, ret_failure)) return ATTEMPT_BROKEN;
+      if (api->unread.size == 0) http_reader_end(reader);
     }
-    size_t taken = http_reader_feed(reader, api->unread);
+    taken = http_reader_feed(reader, api->unread);
     api->unread = bytes_slice(api->unread, taken, api->unread.size);
+    answer_bytes += taken;
   }
   if (reader->state == READER_BROKEN) {
     failure_set(ret_failure, "the connection to %s ended without a whole answer", api->address);
     return ATTEMPT_BROKEN;
   }
+  if (api->sent_ahead) api->answer_bytes = answer_bytes;
   if (reader->close) disconnect(api);
   return ATTEMPT_ANSWERED;
 }

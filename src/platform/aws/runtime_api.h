@@ -15,6 +15,8 @@ struct runtime_api {
   struct http_reader reader; /* holds the last answer: status and body */
   struct bytes unread;       /* received behind it */
   bool sent_ahead;           /* the request that comes next was sent already, behind the last one */
+  int wakes_at_bytes;        /* the socket wakes this process once it holds so many (SO_RCVLOWAT) */
+  size_t answer_bytes;       /* size of the last answer to a request that another one followed; 0: not known */
   bool interrupted;          /* the wait ended by SIGTERM */
 
   /* the headers of the last answer; empty where they were not there */

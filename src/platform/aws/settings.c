@@ -4,9 +4,8 @@
 #include <unistd.h>
 
 #include "platform/net/system.h"
+#include "settings/common_options.h"
 
-static const char *const idempotency_names[] = {"key", "lookup", "none", NULL};
-static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 static const char *const authorizer_names[] = {"none", "gateway", NULL};
 
 #define AT(member) offsetof(struct aws_settings, member)
@@ -18,42 +17,35 @@ static const char *const authorizer_names[] = {"none", "gateway", NULL};
     .value_name = "URL", .help = "The queue of " channel_name " commands for " lower "."     \
   }
 
-#define SERVICE_OPTIONS(lower, index)                                                                      \
-  {.name = lower "-url",                                                                                   \
-   .type = OPTION_TEXT,                                                                                    \
-   .offset_bytes = AT(services[index].url),                                                                \
-   .value_name = "URL",                                                                                    \
-   .help = "Where its commands go: https://…, http://…, lambda:<function name or ARN>, sqs:<queue URL>."}, \
-      {.name = lower "-timeout",                                                                           \
-       .type = OPTION_DURATION,                                                                            \
-       .offset_bytes = AT(services[index].timeout_ms),                                                     \
-       .default_text = "10s",                                                                              \
-       .least = 1,                                                                                         \
-       .most = INT64_C(600000),                                                                            \
-       .value_name = "TIME",                                                                               \
-       .help = "How long one call may take; never longer than the function has left."},                    \
-      {.name = lower "-deadline",                                                                          \
-       .type = OPTION_DURATION,                                                                            \
-       .offset_bytes = AT(services[index].deadline_ms),                                                    \
-       .default_text = "24h",                                                                              \
-       .least = 1,                                                                                         \
-       .most = INT64_C(31536000000),                                                                       \
-       .value_name = "TIME",                                                                               \
-       .help = "How long a command is tried, or waited for after a 202, before a person must decide."},    \
-      {.name = lower "-idempotency",                                                                       \
-       .type = OPTION_NAME,                                                                                \
-       .offset_bytes = AT(services[index].idempotency),                                                    \
-       .default_text = "key",                                                                              \
-       .names = idempotency_names,                                                                         \
-       .value_name = "HOW",                                                                                \
-       .help = "What it promises about a command sent twice: key, lookup or none."},                       \
-      {.name = lower "-token-file",                                                                        \
-       .type = OPTION_TEXT,                                                                                \
-       .offset_bytes = AT(services[index].token_file),                                                     \
-       .value_name = "SECRET",                                                                             \
-       .help = "The bearer token sent with each call."},                                                   \
-      QUEUE_OPTION(lower, index, "retail", CHANNEL_RETAIL),                                                \
-      QUEUE_OPTION(lower, index, "wholesale", CHANNEL_WHOLESALE)
+#define CONCURRENCY_OPTION(lower, service, channel_name, channel)                                 \
+  {                                                                                               \
+    .name = lower "-" channel_name "-concurrency", .type = OPTION_INTEGER,                        \
+    .offset_bytes = AT(services[service].concurrency[channel]), .default_text = "10", .least = 1, \
+    .most = 1000, .value_name = "N",                                                              \
+    .help = "Functions at once that work on " channel_name " commands for " lower                 \
+            ": each calls at its part of the rate."                                               \
+  }
+
+#define SERVICE_OPTIONS(lower, index, Title)                                                                   \
+  {.name = lower "-url",                                                                                       \
+   .type = OPTION_TEXT,                                                                                        \
+   .offset_bytes = AT(services[index].url),                                                                    \
+   .value_name = "URL",                                                                                        \
+   .help =                                                                                                     \
+       Title ": where its commands go: https://…, http://…, lambda:<function name or ARN>, sqs:<queue URL>."}, \
+      OPTION_SERVICE_RATE(lower, Title, AT(services[index].rate), ", over all functions"),                     \
+      OPTION_SERVICE_TIMEOUT(lower, Title, AT(services[index].timeout_ms), "; less than call-time"),           \
+      OPTION_SERVICE_DEADLINE(lower, Title, AT(services[index].deadline_ms)),                                  \
+      OPTION_SERVICE_IDEMPOTENCY(lower, Title, AT(services[index].idempotency)),                               \
+      {.name = lower "-token-file",                                                                            \
+       .type = OPTION_TEXT,                                                                                    \
+       .offset_bytes = AT(services[index].token_file),                                                         \
+       .value_name = "SECRET",                                                                                 \
+       .help = Title ": the bearer token sent with each call."},                                               \
+      QUEUE_OPTION(lower, index, "retail", CHANNEL_RETAIL),                                                    \
+      QUEUE_OPTION(lower, index, "wholesale", CHANNEL_WHOLESALE),                                              \
+      CONCURRENCY_OPTION(lower, index, "retail", CHANNEL_RETAIL),                                              \
+      CONCURRENCY_OPTION(lower, index, "wholesale", CHANNEL_WHOLESALE)
 
 static const struct option options[] = {
     {.name = "table",
@@ -116,32 +108,22 @@ static const struct option options[] = {
      .offset_bytes = AT(cors_origins),
      .value_name = "ORIGIN[,ORIGIN…]",
      .help = "Origins whose pages may call the API."},
-    {.name = "retry-first",
+    OPTION_RETRY_FIRST(AT(retry_first_ms)),
+    OPTION_RETRY_MAX(AT(retry_max_ms)),
+    {.name = "call-time",
      .type = OPTION_DURATION,
-     .offset_bytes = AT(retry_first_ms),
-     .default_text = "500ms",
-     .least = 1,
-     .most = INT64_C(86400000),
+     .offset_bytes = AT(call_time_ms),
+     .default_text = "65s",
+     .least = 1000,
+     .most = INT64_C(1000000),
      .value_name = "TIME",
-     .help = "Back-off of a failed call: the first delay is anywhere up to this."},
-    {.name = "retry-max",
-     .type = OPTION_DURATION,
-     .offset_bytes = AT(retry_max_ms),
-     .default_text = "5m",
-     .least = 1,
-     .most = INT64_C(86400000),
-     .value_name = "TIME",
-     .help = "Back-off of a failed call: no delay is longer, but for a Retry-After."},
-    {.name = "log-level",
-     .type = OPTION_NAME,
-     .offset_bytes = AT(log_level),
-     .default_text = "info",
-     .names = level_names,
-     .value_name = "LEVEL",
-     .help = "debug, info, warn or error."},
-    SERVICE_OPTIONS("inventory", SERVICE_INVENTORY),
-    SERVICE_OPTIONS("accounting", SERVICE_ACCOUNTING),
-    SERVICE_OPTIONS("fulfilment", SERVICE_FULFILMENT),
+     .help =
+         "How long an attempt may be under way, at most: the time-out of the functions that call services, and "
+         "some seconds for clocks that differ. The same for all functions."},
+    OPTION_LOG_LEVEL(AT(log_level)),
+    SERVICE_OPTIONS("inventory", SERVICE_INVENTORY, "Inventory"),
+    SERVICE_OPTIONS("accounting", SERVICE_ACCOUNTING, "Accounting"),
+    SERVICE_OPTIONS("fulfilment", SERVICE_FULFILMENT, "Fulfilment"),
 };
 
 const struct option_table aws_option_table = {

@@ -19,11 +19,12 @@ struct aws_settings {
   const char *id_secret_file, *jwt_secret_file, *jwks, *jwt_issuer, *jwt_audience, *receipt_jwks;
   int authorizer; /* enum authorizer */
   const char *public_url, *cors_origins;
-  int64_t retry_first_ms, retry_max_ms;
+  int64_t retry_first_ms, retry_max_ms, call_time_ms;
   int log_level;
   struct {
     const char *url, *token_file;
     int64_t timeout_ms, deadline_ms;
+    int64_t rate, concurrency[CHANNEL_COUNT];
     int idempotency; /* enum idempotency */
   } services[SERVICE_COUNT];
 };

@@ -10,6 +10,7 @@
  *   d#<month>      <second>#<id>           the directory: which orders were created in that second, up to some
  *                                          hundred in an item; operators' lists are read from it. Written by
  *                                          the relay (store_dynamodb_note_created)
+ *   search         relay                   how far the search for messages that were never sent has come
  *
  * The index by_customer (c, t) lists a customer's orders.
  *
@@ -63,5 +64,24 @@ MUST_USE bool store_dynamodb_read_image(const struct json *attributes, struct ar
 MUST_USE bool store_dynamodb_note_created(struct store_dynamodb *store,
                                           const struct store_dynamodb_image *images, size_t count,
                                           struct failure *ret_failure);
+
+/* --- a search through all orders, in stretches, over any number of invocations --- */
+
+struct store_dynamodb_search {
+  int64_t began_ms; /* 0: there was none yet */
+  bool ended;
+  struct bytes k, r; /* the key after which it goes on; empty: from the beginning */
+};
+
+MUST_USE bool store_dynamodb_search_read(struct store_dynamodb *store, struct arena *arena,
+                                         struct store_dynamodb_search *ret_search);
+/* Puts `next` in the place of `search`; false where that is no longer what is stored, or could not be. */
+MUST_USE bool store_dynamodb_search_write(struct store_dynamodb *store,
+                                          const struct store_dynamodb_search *search,
+                                          const struct store_dynamodb_search *next, struct arena *arena);
+/* The orders, without their contents, of the next some hundred items, in no order that means anything; damaged
+ * ones are left out. Moves `search` behind them, and sets its `ended` where those were the last. */
+MUST_USE bool store_dynamodb_search_page(struct store_dynamodb *store, struct store_dynamodb_search *search,
+                                         struct arena *arena, struct order **ret_orders, size_t *ret_count);
 
 #endif

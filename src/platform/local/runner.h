@@ -6,7 +6,7 @@
 #define PLATFORM_LOCAL_RUNNER_H
 
 #include "function/context.h"
-#include "platform/local/circuit.h"
+#include "platform/net/circuit.h"
 #include "platform/net/services_http.h"
 #include "port/queue.h"
 

@@ -1,6 +1,7 @@
 #include "platform/net/system.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -21,15 +22,36 @@ static int64_t monotonic_us(struct clock *clock) {
 }
 
 /* getrandom(2) gives up to 256 bytes whole, but for a signal before the pool is ready. */
+enum { POOL_BYTES = 256 };
+
+static void ask_kernel(void *ret_data, size_t size_bytes) {
+  ssize_t got;
+  do got = getrandom(ret_data, size_bytes, 0);
+  while (got < 0 && errno == EINTR);
+  ensure(got == (ssize_t)size_bytes);
+}
+
+/* Small pieces come from a pool of the thread, asked for at once: the system call costs more than all else in a
+ * trace id. What was given is wiped, so that nobody finds it here later. No process of ours goes on in a copy
+ * of itself (fork, snapshot), which would give the same again. */
 static void fill(struct entropy *entropy, void *ret_data, size_t size_bytes) {
+  static _Thread_local struct {
+    uint8_t data[POOL_BYTES];
+    size_t left;
+  } pool;
   (void)entropy;
-  for (char *at = ret_data; size_bytes > 0;) {
-    size_t part = size_bytes < 256 ? size_bytes : 256;
-    ssize_t got = getrandom(at, part, 0);
-    if (got < 0 && errno == EINTR) continue;
-    ensure(got > 0);
-    at += got;
-    size_bytes -= (size_t)got;
+  for (uint8_t *at = ret_data; size_bytes > 0;) {
+    if (pool.left == 0) {
+      ask_kernel(pool.data, sizeof pool.data);
+      pool.left = sizeof pool.data;
+    }
+    size_t part = size_bytes < pool.left ? size_bytes : pool.left;
+    uint8_t *from = pool.data + pool.left - part;
+    memcpy(at, from, part);
+    explicit_bzero(from, part);
+    pool.left -= part;
+    at += part;
+    size_bytes -= part;
   }
 }
 

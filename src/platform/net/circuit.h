@@ -1,7 +1,7 @@
 /* A circuit breaker: after several failures in a row a service is left alone for a while, then tried
  * with one call. Pure: the clock is the caller's. */
-#ifndef PLATFORM_LOCAL_CIRCUIT_H
-#define PLATFORM_LOCAL_CIRCUIT_H
+#ifndef PLATFORM_NET_CIRCUIT_H
+#define PLATFORM_NET_CIRCUIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "platform/local/circuit.h"
+#include "platform/net/circuit.h"
 
 void circuit_init(struct circuit *circuit, int64_t first_ms, int64_t most_ms) {
   *circuit = (struct circuit){.first_ms = first_ms, .most_ms = most_ms};
