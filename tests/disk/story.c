@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "disk/allocation.h"
@@ -11,6 +12,7 @@
 
 enum {
   BATCH = 4,
+  WRITER_WAKES_US = 500,
   ROUNDS_MAX = 80,
   LARGE_LINES = 40,
   FILLER_LINES = 1000,
@@ -146,6 +148,8 @@ static bool work(struct machine *machine, int rounds_max) {
     idle = any > 0 ? 0 : idle + 1;
     if (any > 0) continue;
     if (idle > IDLE_ROUNDS) return true;
+    usleep(WRITER_WAKES_US); /* it may have been asked to read more in */
+    idle_wait();
     machine->world->now_ms = machine->clock.now_ms += IDLE_STEP_MS;
   }
   return rounds_max < ROUNDS_MAX || machine_give_up(machine, "carrying out");

@@ -63,7 +63,8 @@ static size_t receive_with(struct queue *port, int index, int64_t now_ms, size_t
     count = take_due(deadlines, now_ms, most, ret_messages);
     count += take_calls(calls, now_ms, most - count, ret_messages + count);
   }
-  bool low = count > 0 && (lane_is_low(calls) || lane_is_low(deadlines));
+  /* Also where nothing was there: reading a line in may have failed. */
+  bool low = lane_is_low(calls) || lane_is_low(deadlines);
   pthread_mutex_unlock(&queue->mutex);
   if (low) writer_want_refill(queue->writer);
   return count;
