@@ -152,7 +152,7 @@ def test_plain_http_on_the_tls_port_gets_no_answer_of_ours(tls):
 def test_half_of_tls_is_refused_at_the_start(program, folder, services):
     (folder / "cert.pem").write_text("x")
     assert "tls-key-file" in start_fails(program, folder, services, tls_certificate_file=folder / "cert.pem")
-    assert "TLS" in start_fails(program, folder, services, tls_certificate_file=folder / "cert.pem", tls_key_file=folder / "cert.pem")
+    assert "cert.pem holds no certificates" in start_fails(program, folder, services, tls_certificate_file=folder / "cert.pem", tls_key_file=folder / "cert.pem")
 
 
 # --- files and settings ---
