@@ -23,11 +23,14 @@ struct recent_orders {
   size_t bytes, most_bytes;
 };
 
-/* Ids are random, but for how they begin. */
+/* Fibonacci hashing over all words of an id; who sends orders cannot choose ids. */
 static struct entry **bucket_of(struct recent_orders *recent, struct bytes id) {
-  uint64_t key = 0;
-  if (id.size == ORDER_ID_CHARACTERS) memcpy(&key, id.data + ORDER_ID_CHARACTERS - sizeof key, sizeof key);
-  return &recent->buckets[key * UINT64_C(0x9E3779B97F4A7C15) >> 51];
+  uint64_t hash = 0, word;
+  for (size_t at = 0; at + sizeof word <= id.size; at += sizeof word) {
+    memcpy(&word, id.data + id.size - sizeof word - at, sizeof word);
+    hash = (hash ^ hash >> 32 ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+  }
+  return &recent->buckets[hash >> 51];
 }
 _Static_assert(BUCKET_COUNT == 1 << 13, "what the shift leaves");
 
@@ -143,6 +146,16 @@ bool recent_orders_find_place(struct recent_orders *recent, struct bytes id, str
                                       .attention = order_attention(&entry->order)};
   pthread_mutex_unlock(&recent->mutex);
   return entry != NULL;
+}
+
+size_t recent_orders_longest_chain(const struct recent_orders *recent) {
+  size_t longest = 0;
+  for (size_t i = 0; i < BUCKET_COUNT; i++) {
+    size_t count = 0;
+    for (const struct entry *entry = recent->buckets[i]; entry; entry = entry->next) count++;
+    if (count > longest) longest = count;
+  }
+  return longest;
 }
 
 struct order *recent_orders_find(struct recent_orders *recent, struct bytes id, struct arena *arena) {

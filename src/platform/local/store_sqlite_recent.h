@@ -29,6 +29,9 @@ unsigned order_attention(const struct order *order);
 MUST_USE bool recent_orders_find_place(struct recent_orders *recent, struct bytes id,
                                        struct order_place *ret_place);
 
+/* How many orders share a bucket at most: for the test of the hash. */
+size_t recent_orders_longest_chain(const struct recent_orders *recent);
+
 /* From any thread: a copy in the arena, with content_json; of the content itself the channel and whether
  * there is a payment. NULL where it is not here. */
 struct order *recent_orders_find(struct recent_orders *recent, struct bytes id, struct arena *arena);

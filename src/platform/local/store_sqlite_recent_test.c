@@ -121,6 +121,25 @@ static void test_the_oldest_go_first(void **state) {
   assert_non_null(recent_orders_find(f->recent, order_numbered(f, 0).id, &f->arena));
 }
 
+/* Ids that differ at their beginning, in their middle or at their end alone are found as fast. */
+static void test_ids_that_are_alike(void **state) {
+  struct fixture *f = *state;
+  for (int place = 0; place < 3; place++) {
+    for (int i = 0; i < MANY; i++) {
+      struct order order = order_numbered(f, 0);
+      char *id = arena_string(&f->arena, order.id), number[8];
+      snprintf(number, sizeof number, "%06d", i);
+      memcpy(id + 4 + place * 13, number, 6);
+      order.id = bytes_from(id, ORDER_ID_CHARACTERS);
+      recent_orders_put(f->recent, &order, i);
+      struct order_place found;
+      assert_true(recent_orders_find_place(f->recent, order.id, &found));
+      assert_int_equal(found.seq, i);
+    }
+    assert_true(recent_orders_longest_chain(f->recent) <= 12);
+  }
+}
+
 /* One too large for all the room there is leaves nothing behind. */
 static void test_one_that_is_too_large(void **state) {
   struct fixture *f = *state;
@@ -141,6 +160,7 @@ int main(void) {
       TEST(test_the_newest_replaces_the_one_before),
       TEST(test_without_content_it_is_not_taken_in),
       TEST(test_the_oldest_go_first),
+      TEST(test_ids_that_are_alike),
       TEST(test_one_that_is_too_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
