@@ -127,7 +127,7 @@ static void test_ids_that_are_alike(void **state) {
   for (int place = 0; place < 3; place++) {
     for (int i = 0; i < MANY; i++) {
       struct order order = order_numbered(f, 0);
-      char *id = arena_string(&f->arena, order.id), number[8];
+      char *id = arena_string(&f->arena, order.id), number[16];
       snprintf(number, sizeof number, "%06d", i);
       memcpy(id + 4 + place * 13, number, 6);
       order.id = bytes_from(id, ORDER_ID_CHARACTERS);
