@@ -123,7 +123,8 @@ bool reader_order(struct reader *reader, sqlite3_stmt *row, unsigned how, struct
     order.content_json = arena_copy(arena, column_bytes(row, COLUMN_CONTENT));
   else if (!read_content(reader, sqlite3_column_int64(row, COLUMN_SEQ), arena, &order.content_json))
     return false;
-  bool whole = !(how & (STORE_LOAD_STATE | STORE_LOAD_TEXT));
+  /* What is sent on as text is read all the same: damage must not go out to a service. */
+  bool whole = !(how & STORE_LOAD_STATE);
   if (!order_state_read(column_bytes(row, COLUMN_STATE), arena, &order) ||
       !(whole ? order_content_read_stored(order.content_json, arena, &order.content)
               : order_content_read_outline(order.content_json, &order.content)))

@@ -127,6 +127,22 @@ static void damage_found_later_is_fatal(void **state) {
   assert_non_null(strstr(f->fatal, "orders.db is damaged"));
 }
 
+/* Text that goes on to services as it stands is still looked into before it does. */
+static void damaged_content_is_not_sent_on(void **state) {
+  struct fixture *f = *state;
+  open_store(f);
+  assert_int_equal(commit(f, new_order(f, 1, 1)), COMMIT_DONE);
+  close_store(f);
+  execute(f, "UPDATE orders SET content = CAST(replace(content, '\"quantity\"', '\"quantitx\"') AS BLOB)");
+  open_store(f);
+  struct bytes id = id_of(f, 1);
+  struct store_loaded loaded;
+  store_load(store_sqlite_store(f->store), &id, 1, STORE_LOAD_TEXT, &f->arena, &loaded);
+  assert_int_equal(loaded.status, LOAD_FAILED);
+  store_load(store_sqlite_store(f->store), &id, 1, STORE_LOAD_STATE, &f->arena, &loaded);
+  assert_int_equal(loaded.status, LOAD_FOUND);
+}
+
 /* --- figures and observers ------------------------------------------------------------------------------ */
 
 static void figures_are_kept(void **state) {
@@ -193,6 +209,7 @@ int main(void) {
       TEST(an_empty_file_is_a_new_database),
       TEST(damage_is_named_at_the_start),
       TEST(damage_found_later_is_fatal),
+      TEST(damaged_content_is_not_sent_on),
       TEST(figures_are_kept),
       TEST(the_observer_hears_before_the_caller),
   };
