@@ -13,7 +13,6 @@
 enum {
   MARGIN_MS = 300,          /* kept for the answer itself */
   TABLE_PATIENCE_MS = 2500, /* for a table that does not answer */
-  SPILL_PATIENCE_MS = 800,  /* an order goes to the intake then: a request held is an environment taken */
   INTAKE_RESERVE_MS = 1500, /* of the invocation's time, for that */
   HOLD_LOOK_MS = 250,       /* Prefer: wait looks at the table so often */
 };
@@ -91,7 +90,7 @@ static void set_deadlines(struct api *api, const struct invocation *invocation,
                           const struct exchange *exchange) {
   bool may_spill =
       exchange->request.method == HTTP_POST && bytes_equal_string(exchange->request.path, "/v1/orders");
-  int64_t patience_ms = may_spill ? SPILL_PATIENCE_MS : TABLE_PATIENCE_MS;
+  int64_t patience_ms = may_spill ? api->ports.settings.spill_after_ms : TABLE_PATIENCE_MS;
   int64_t table_ms = clock_now_ms(api->ports.functions.clock) + patience_ms;
   ports_begin(&api->ports, invocation, MARGIN_MS);
   if (invocation->deadline_ms != INT64_MAX && table_ms > invocation->deadline_ms - INTAKE_RESERVE_MS)

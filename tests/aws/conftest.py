@@ -52,6 +52,10 @@ HASTY = ("test_lookup_asks_before_it_tries_again", "test_lookup_that_finds_nothi
          "test_what_services_are_sent_is_described")
 
 
+# One machine's scenarios know no intake: they wait for an emulator that is slow to begin.
+PATIENT = "6s"
+
+
 def shape_for(test, module):
     shape = Shape(front=SHAPES.get(test, SHAPES.get(module, "http")))
     if test in HASTY:
@@ -67,6 +71,8 @@ def server(emulators, tmp_path, secret_file, request):
 
     def start(services, aws=None, **settings):
         aws = {"shape": shape_for(request.function.__name__, request.function.__module__), **(aws or {})}
+        if request.function.__module__ in SCENARIOS:
+            settings.setdefault("spill_after", PATIENT)
         one = AwsServer(emulators, tmp_path, secret_file, services, settings, **aws)
         started.append(one)
         return one

@@ -102,6 +102,17 @@ def test_a_throttled_table_does_not_refuse_orders(server, services):
     assert len(services.of("ship")) == len(ids)
 
 
+@pytest.mark.parametrize("spill_after, spilled", [("300ms", 1), ("5s", 0)])
+def test_how_long_an_order_waits_for_a_slow_table(server, services, spill_after, spilled):
+    backend = server(services, spill_after=spill_after)
+    backend.world.sources["intake"].pause()
+    backend.world.dice.faults.table_slow, backend.world.dice.faults.slow_s = 1, 0.6  # the claim, then the order
+    assert Client(backend).create().status_code == 202
+    assert sum(backend.world.sources["intake"].counts()) == spilled
+    backend.world.dice.faults.table_slow = 0
+    backend.world.sources["intake"].resume()
+
+
 def test_sent_again_while_it_waits_it_is_the_same_order(server, services):
     backend, ada, bodies, answers = spill(server, services, 1)
     again = ada.create(bodies[0], key="k0")

@@ -22,7 +22,7 @@ def call(service, *more):
 # By set of parameters: what each function is told, and nothing else.
 COMMON = {"AdmitFunction": TABLE | RULES | INTAKE | ID, "RelayFunction": TABLE | QUEUES, "SweepFunction": TABLE | RULES | QUEUES,
           **{f"Call{service}Function": call(service) for service in SERVICES}}
-API = TABLE | RULES | INTAKE | ID
+API = TABLE | RULES | INTAKE | ID | {"SPILLWAY_SPILL_AFTER"}
 EXPECTED = {
     "least": COMMON | {"ApiFunction": API | {"SPILLWAY_AUTHORIZER"}},
     "most": COMMON | {"ApiFunction": API | {"SPILLWAY_AUTHORIZER", "SPILLWAY_RECEIPT_JWKS", "SPILLWAY_CORS_ORIGINS"}, "CallFulfilmentFunction": call("Fulfilment", "TOKEN_FILE")},

@@ -120,6 +120,14 @@ static const struct option options[] = {
      .help =
          "How long an attempt may be under way, at most: the time-out of the functions that call services, and "
          "some seconds for clocks that differ. The same for all functions."},
+    {.name = "spill-after",
+     .type = OPTION_DURATION,
+     .offset_bytes = AT(spill_after_ms),
+     .default_text = "800ms",
+     .least = 50,
+     .most = 20000,
+     .value_name = "TIME",
+     .help = "How long the table is given to take an order before it goes to the intake."},
     OPTION_LOG_LEVEL(AT(log_level)),
     SERVICE_OPTIONS("inventory", SERVICE_INVENTORY, "Inventory"),
     SERVICE_OPTIONS("accounting", SERVICE_ACCOUNTING, "Accounting"),

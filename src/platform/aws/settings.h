@@ -19,7 +19,7 @@ struct aws_settings {
   const char *id_secret_file, *jwt_secret_file, *jwks, *jwt_issuer, *jwt_audience, *receipt_jwks;
   int authorizer; /* enum authorizer */
   const char *public_url, *cors_origins;
-  int64_t retry_first_ms, retry_max_ms, call_time_ms;
+  int64_t retry_first_ms, retry_max_ms, call_time_ms, spill_after_ms;
   int log_level;
   struct {
     const char *url, *token_file;
