@@ -24,29 +24,13 @@ struct guard {
   struct gate gates[SERVICE_COUNT];
 };
 
-static bool is_trouble(const struct service_answer *answer) {
-  return answer->transport != TRANSPORT_ANSWERED || answer->status >= 500 || answer->status == 408;
-}
-
-static void note(struct guard *guard, enum service service, const struct service_answer *answer) {
-  struct circuit *circuit = &guard->gates[service].circuit;
-  enum circuit_state before = circuit->state;
-  if (is_trouble(answer))
-    circuit_failed(circuit, clock_now_ms(guard->clock));
-  else
-    circuit_succeeded(circuit);
-  if (circuit->state == before) return;
-  log_event(circuit->state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
-            circuit->state == CIRCUIT_OPEN ? "circuit_opened" : "circuit_closed",
-            LOG_STRING("service", service_names[service]), LOG_TEXT("failure", answer->failure),
-            LOG_INT("status", answer->status));
-}
-
 static void call(struct services *port, const struct service_call *calls, size_t count, struct arena *arena,
                  struct service_answer *ret_answers) {
   struct guard *guard = (struct guard *)port;
   services_call(guard->services, calls, count, arena, ret_answers);
-  for (size_t i = 0; i < count; i++) note(guard, calls[i].service, &ret_answers[i]);
+  int64_t now_ms = clock_now_ms(guard->clock);
+  for (size_t i = 0; i < count; i++)
+    circuit_note(&guard->gates[calls[i].service].circuit, calls[i].service, &ret_answers[i], now_ms);
 }
 
 /* This environment's part of the rate, where as many run as may. The first call comes at any time of the first

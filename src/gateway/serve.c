@@ -109,19 +109,24 @@ static bool none_match_has(struct bytes list, struct bytes etag) {
   return false;
 }
 
-static void answer_order(struct exchange *exchange, const struct order *order, int64_t wait_ms) {
-  struct arena *arena = &exchange->arena;
-  struct bytes etag = arena_printf(arena, "\"%lld\"", (long long)order->version);
-  exchange->hold_ms = order_status_is_final(order->status) || exchange->stopping ? 0 : wait_ms;
-  memcpy(exchange->hold_id, order->id.data, ORDER_ID_CHARACTERS);
+/* `body` is the order as it is now, `etag` names that state. */
+static void answer_state(struct exchange *exchange, struct bytes body, struct bytes etag, bool is_final) {
+  int64_t wait_ms = preferred_wait_ms(exchange);
+  exchange->hold_ms = is_final || exchange->stopping ? 0 : wait_ms;
+  memcpy(exchange->hold_id, exchange->parameters[0].data, ORDER_ID_CHARACTERS);
   bool unchanged = none_match_has(http_header_value(&exchange->request, "If-None-Match"), etag);
   /* A 304 has the header of the 200, its Content-Length too; the server leaves the body out. */
-  answer_json(exchange, unchanged ? 304 : 200, view_order(order, arena));
+  answer_json(exchange, unchanged ? 304 : 200, body);
   http_response_add(&exchange->response, "ETag", etag);
   http_response_add(&exchange->response, "Cache-Control", BYTES("private, no-cache"));
   if (wait_ms > 0)
     http_response_add(&exchange->response, "Preference-Applied",
-                      arena_printf(arena, "wait=%lld", (long long)wait_ms / 1000));
+                      arena_printf(&exchange->arena, "wait=%lld", (long long)wait_ms / 1000));
+}
+
+static void answer_order(struct exchange *exchange, const struct order *order) {
+  struct bytes etag = arena_printf(&exchange->arena, "\"%lld\"", (long long)order->version);
+  answer_state(exchange, view_order(order, &exchange->arena), etag, order_status_is_final(order->status));
 }
 
 /* What gateway_open put into the answer (trace, rate limit, CORS) stays; a request that is served a
@@ -151,8 +156,9 @@ static void answer_missing(struct gateway *gateway, struct exchange *exchange) {
     answer_problem(exchange, PROBLEM_NOT_FOUND, "there is no such order");
     return;
   }
-  answer_json(exchange, 200, view_waiting(exchange->parameters[0], exchange->customer, &exchange->arena));
-  http_response_add(&exchange->response, "Cache-Control", BYTES("no-store"));
+  /* Its first version in the table says more, so it has an entity tag of its own. */
+  answer_state(exchange, view_waiting(exchange->parameters[0], exchange->customer, &exchange->arena),
+               BYTES("\"waiting\""), false);
   http_response_add(&exchange->response, "Retry-After", BYTES("1"));
 }
 
@@ -168,7 +174,7 @@ void serve_get(struct gateway *gateway, struct exchange **exchanges, size_t coun
     exchange->hold_ms = 0;
     forget_answer(exchange, opened_headers(exchange));
     if (loaded[i].status == LOAD_FOUND) {
-      answer_order(exchange, loaded[i].order, preferred_wait_ms(exchange));
+      answer_order(exchange, loaded[i].order);
     } else if (loaded[i].status == LOAD_MISSING) {
       answer_missing(gateway, exchange);
     } else {

@@ -49,13 +49,11 @@ bool order_content_is_stored_form(struct bytes json) {
 }
 
 bool order_content_read_outline(struct bytes json, struct order_content *ret_content) {
-  static const struct order_payment some_payment;
   struct order_content_parts split;
   if (!order_content_split(json, &split)) return false;
   for (int channel = 0; channel < CHANNEL_COUNT; channel++) {
     if (!bytes_equal_string(json_members_string(split.channel), order_channel_name(channel))) continue;
-    *ret_content =
-        (struct order_content){.channel = channel, .payment = split.payment.size > 0 ? &some_payment : NULL};
+    *ret_content = order_content_outline(channel, split.payment.size > 0);
     return true;
   }
   return false;

@@ -18,8 +18,7 @@ MUST_USE bool order_content_split(struct bytes json, struct order_content_parts 
 
 MUST_USE bool order_content_is_stored_form(struct bytes json);
 
-/* Of a stored content only what a decision needs: the channel, and whether there is a payment (its
- * reference is not filled in). False as above. */
+/* Its outline (order/order.h). False as above. */
 MUST_USE bool order_content_read_outline(struct bytes json, struct order_content *ret_content);
 
 #endif

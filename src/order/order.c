@@ -43,12 +43,15 @@ bool order_status_is_final(enum order_status status) {
   return status == ORDER_COMPLETED || status == ORDER_REJECTED || status == ORDER_CANCELLED;
 }
 
-struct order *order_copy_state(const struct order *order, struct arena *arena) {
+struct order_content order_content_outline(int channel, bool has_payment) {
   static const struct order_payment some_payment;
+  return (struct order_content){.channel = channel, .payment = has_payment ? &some_payment : NULL};
+}
+
+struct order *order_copy_state(const struct order *order, struct arena *arena) {
   struct order *copy = ARENA_NEW(arena, struct order);
   *copy = *order;
-  copy->content = (struct order_content){.channel = order->content.channel,
-                                         .payment = order->content.payment ? &some_payment : NULL};
+  copy->content = order_content_outline(order->content.channel, order->content.payment != NULL);
   copy->content_json = (struct bytes){NULL, 0};
   struct bytes *texts[] = {&copy->id, &copy->customer, &copy->traceparent, &copy->reason};
   for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(arena, *texts[i]);

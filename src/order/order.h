@@ -133,8 +133,11 @@ const char *order_channel_name(int channel);
 extern const char *const order_channel_names[]; /* by enum order_channel, ends with NULL */
 bool order_status_is_final(enum order_status status);
 
-/* What order_decide and a store need of an order that exists: everything but its content, of which the
- * channel and whether there is a payment are kept. Texts are copied into the arena. */
+/* Of a content what order_decide and a store need of an order that exists: the channel, and whether there is a
+ * payment (its texts are empty). */
+struct order_content order_content_outline(int channel, bool has_payment);
+
+/* An order with the outline of its content. Texts are copied into the arena. */
 struct order *order_copy_state(const struct order *order, struct arena *arena);
 
 /* Sum of quantity × unit_price; false on overflow. */

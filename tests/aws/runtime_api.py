@@ -143,6 +143,8 @@ class RuntimeApi:
         return True
 
     def _next(self, stream):
+        if self._is_gone(stream.connection):  # what was sent ahead on it counts for nothing any more
+            return False
         if self.current and not self.current.answered:
             self._complain("the next invocation was asked for without an answer to the last")
         self.asked.release()

@@ -92,6 +92,7 @@ def test_a_throttled_table_does_not_refuse_orders(server, services):
         waiting = ada.get(id)
         assert waiting.status_code == 200 and waiting.json()["id"] == id and waiting.json()["status"] == "accepted"
         test_openapi.validator(document, {"$ref": "#/components/schemas/WaitingOrder"}).validate(waiting.json())
+        assert ada.get(id, headers={"If-None-Match": waiting.headers["ETag"]}).status_code == 304
         assert Client(backend, "bob").get(id).status_code == 404
     assert backend.world.items() == []
     backend.world.dice.faults.creates_throttled = 0
@@ -111,6 +112,16 @@ def test_how_long_an_order_waits_for_a_slow_table(server, services, spill_after,
     assert sum(backend.world.sources["intake"].counts()) == spilled
     backend.world.dice.faults.table_slow = 0
     backend.world.sources["intake"].resume()
+
+
+def test_who_waits_for_an_order_in_the_intake_is_told_when_it_is_done(server, services):
+    backend, ada, bodies, answers = spill(server, services, 1)
+    id = answers[0].json()["id"]
+    looked = ada.get(id, headers={"Prefer": "wait=1"})
+    assert looked.json()["status"] == "accepted" and looked.headers["Preference-Applied"] == "wait=1"
+    backend.world.dice.faults.creates_throttled = 0
+    backend.world.sources["intake"].resume()
+    wait_until(lambda: ada.get(id, headers={"Prefer": "wait=5"}).json()["status"] == "completed", 40)
 
 
 def test_sent_again_while_it_waits_it_is_the_same_order(server, services):

@@ -15,6 +15,7 @@ import uuid
 
 import httpx
 import jwt
+import pytest
 
 SERVICES = {"inventory": ("reserve", "release"), "accounting": ("record", "refund"), "fulfilment": ("ship", "recall")}
 SERVICE_OF = {command: service for service, commands in SERVICES.items() for command in commands}
@@ -31,6 +32,31 @@ def wait_until(condition, seconds=20, every=0.02):
             return value
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(every)
+
+
+class SmallDisk:
+    """A file system of so many MiB, which only root can mount."""
+
+    def __init__(self, path, mib):
+        self.path, self.filler = path, path / "filler"
+        path.mkdir()
+        mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", path], capture_output=True).returncode == 0
+        if not mounted:
+            pytest.skip(f"a file system of {mib} MiB cannot be mounted here")
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as file:  # else closing it would write what is left, and fail
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+            except OSError:
+                pass
+
+    def give_room(self):
+        self.filler.unlink()
+
+    def remove(self):
+        subprocess.run(["umount", "-l", self.path], check=True)
 
 
 def order(**changes):

@@ -14,7 +14,7 @@ import uuid
 import httpx
 import pytest
 
-from harness import Client, FINAL, Server, operator, order, wait_until
+from harness import Client, FINAL, Server, SmallDisk, operator, order, wait_until
 
 
 def test_an_acknowledged_order_survives_kill_9(server, services):
@@ -201,28 +201,18 @@ def test_a_lost_id_secret_is_not_replaced(program, server, services):
 
 @pytest.fixture
 def small_disk(folder):
-    path = folder / "disk"
-    path.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", path], capture_output=True).returncode:
-        pytest.skip("a file system of 6 MiB cannot be mounted here")
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
+    disk = SmallDisk(folder / "disk", mib=6)
+    yield disk
+    disk.remove()
 
 
 def test_a_full_disk_is_answered_503_and_recovers_by_itself(server, services, small_disk):
-    backend = server(services, data=small_disk / "data")
+    backend = server(services, data=small_disk.path / "data")
     ada = Client(backend)
     kept = [ada.created() for _ in range(5)]
     for id in kept:
         ada.settled(id)
-    filler = small_disk / "filler"
-    with open(filler, "wb", buffering=0) as file:  # else closing it would write what is left, and fail
-        try:
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
-        except OSError:
-            pass
+    small_disk.fill()
     codes, acknowledged = [], []
     for _ in range(400):
         response = ada.create()
@@ -237,7 +227,7 @@ def test_a_full_disk_is_answered_503_and_recovers_by_itself(server, services, sm
     backend = backend.restarted()  # a start needs no space either
     ada = Client(backend)
     assert ada.create().status_code == 503 and ada.get(kept[0]).status_code == 200
-    filler.unlink()
+    small_disk.give_room()
     wait_until(lambda: ada.create().status_code == 202)
     for id in kept + acknowledged:
         assert ada.settled(id)["status"] == "completed"

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from conftest import FAULTS
-from harness import Client, operator, order, wait_until
+from harness import Client, SmallDisk, operator, order, wait_until
 from hostile import HostileService, WAYS
 
 MIB = 1024 * 1024
@@ -103,28 +103,19 @@ def test_sigterm_under_load(server, sandbox, spike):
 
 @pytest.fixture
 def small_disk(folder):
-    path = folder / "disk"
-    path.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", path], capture_output=True).returncode:
-        pytest.skip("a file system of 64 MiB cannot be mounted here")
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
+    disk = SmallDisk(folder / "disk", mib=64)
+    yield disk
+    disk.remove()
 
 
 def test_a_disk_that_is_full_now_and_then_under_load(server, sandbox, spike, small_disk):
     box = sandbox(*FAULTS)
-    backend = server(box, data=small_disk / "data")
+    backend = server(box, data=small_disk.path / "data")
     surge = spike(backend.url, "--base-rate=100", "--peak-rate=200", "--duration=6s", "--connections=32")
-    filler = small_disk / "filler"
     while surge.is_running():
-        with open(filler, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 65536)
-            except OSError:
-                pass
+        small_disk.fill()
         time.sleep(0.8)
-        filler.unlink()
+        small_disk.give_room()
         time.sleep(0.7)
     surge.ended()
     metrics = httpx.get(backend.url + "/metrics", trust_env=False).text

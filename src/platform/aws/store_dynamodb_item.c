@@ -289,7 +289,6 @@ int64_t item_created_ms(const struct json *item) {
 }
 
 bool item_read_order(const struct json *item, unsigned how, struct arena *arena, struct order *ret_order) {
-  static const struct order_payment some_payment;
   bool paid = false;
   *ret_order = (struct order){.id = item_text(item, "k"),
                               .customer = item_text(item, "c"),
@@ -299,7 +298,7 @@ bool item_read_order(const struct json *item, unsigned how, struct arena *arena,
   if (ret_order->id.size != ORDER_ID_CHARACTERS || ret_order->created_ms < 0 || ret_order->revision < 1 ||
       !read_state(item_text(item, "s"), arena, ret_order, &paid))
     return false;
-  if (paid) ret_order->content.payment = &some_payment;
+  ret_order->content = order_content_outline(ret_order->content.channel, paid);
   struct bytes content = item_text(item, "b");
   if (how & STORE_LOAD_STATE || content.size == 0) return true;
   ret_order->content_json = content;

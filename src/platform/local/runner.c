@@ -62,32 +62,13 @@ static int64_t now_us(const struct runner *runner) {
 
 /* --- ended attempts --- */
 
-/* Whether a service is in trouble: it could not be reached, did not answer, or failed by itself. */
-static bool is_trouble(const struct service_answer *answer) {
-  return answer->transport != TRANSPORT_ANSWERED || answer->status >= 500 || answer->status == 408;
-}
-
-static void note_circuit(struct runner *runner, const struct flight *flight) {
-  struct circuit *circuit = &runner->lanes[flight->service].circuit;
-  enum circuit_state before = circuit->state;
-  if (is_trouble(&flight->answer))
-    circuit_failed(circuit, now_ms(runner));
-  else
-    circuit_succeeded(circuit);
-  if (circuit->state == before) return;
-  log_event(circuit->state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
-            circuit->state == CIRCUIT_OPEN ? "circuit_opened" : "circuit_closed",
-            LOG_STRING("service", service_names[flight->service]), LOG_TEXT("failure", flight->answer.failure),
-            LOG_INT("status", flight->answer.status));
-}
-
 static void collect(struct runner *runner, int64_t timeout_ms) {
   struct services_http_answered *answered = runner->scratch.answered;
   size_t count = services_http_poll(runner->client, timeout_ms, answered, BATCH_MAX);
   for (size_t i = 0; i < count; i++) {
     struct flight *flight = answered[i].tag;
     flight->answer = answered[i].answer;
-    note_circuit(runner, flight);
+    circuit_note(&runner->lanes[flight->service].circuit, flight->service, &flight->answer, now_ms(runner));
     flight->next = runner->ended;
     runner->ended = flight;
   }

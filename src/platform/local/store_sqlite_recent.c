@@ -65,9 +65,7 @@ static struct entry *entry_make(const struct order *order) {
     texts[i]->data = at;
     at += texts[i]->size + 1;
   }
-  static const struct order_payment some_payment;
-  copy.content = (struct order_content){.channel = order->content.channel,
-                                        .payment = order->content.payment ? &some_payment : NULL};
+  copy.content = order_content_outline(order->content.channel, order->content.payment != NULL);
   entry->order = copy;
   return entry;
 }
@@ -78,13 +76,13 @@ static struct entry **find(struct recent_orders *recent, struct bytes id) {
   return link;
 }
 
-static void drop(struct recent_orders *recent, struct entry **link) {
+static struct entry *unlink_entry(struct recent_orders *recent, struct entry **link) {
   struct entry *entry = *link;
   *link = entry->next;
   *(entry->earlier ? &entry->earlier->later : &recent->earliest) = entry->later;
   *(entry->later ? &entry->later->earlier : &recent->latest) = entry->earlier;
   recent->bytes -= sizeof *entry + entry->text_bytes;
-  free(entry);
+  return entry;
 }
 
 static void add(struct recent_orders *recent, struct entry *entry) {
@@ -108,24 +106,37 @@ struct recent_orders *recent_orders_create(size_t most_bytes) {
 
 void recent_orders_free(struct recent_orders *recent) {
   if (!recent) return;
-  while (recent->earliest) drop(recent, find(recent, recent->earliest->order.id));
+  while (recent->earliest) free(unlink_entry(recent, find(recent, recent->earliest->order.id)));
   pthread_mutex_destroy(&recent->mutex);
   free(recent);
 }
 
+/* Nobody else changes anything, so the writer looks without the lock, and keeps what costs time out of it. */
 void recent_orders_put(struct recent_orders *recent, const struct order *order, int64_t seq) {
   struct order whole = *order;
-  pthread_mutex_lock(&recent->mutex);
-  struct entry **known = find(recent, order->id);
+  struct entry **known = find(recent, order->id), *entry = NULL, *dropped = NULL;
   if (whole.content_json.size == 0 && *known) whole.content_json = (*known)->order.content_json;
-  struct entry *entry = whole.content_json.size > 0 ? entry_make(&whole) : NULL;
-  if (*known) drop(recent, known);
-  if (entry) {
+  if (whole.content_json.size > 0) {
+    entry = entry_make(&whole);
     entry->seq = seq;
-    add(recent, entry);
   }
-  while (recent->bytes > recent->most_bytes) drop(recent, find(recent, recent->earliest->order.id));
+  pthread_mutex_lock(&recent->mutex);
+  if (*known) {
+    dropped = unlink_entry(recent, known);
+    dropped->next = NULL;
+  }
+  if (entry) add(recent, entry);
+  while (recent->bytes > recent->most_bytes) {
+    struct entry *earliest = unlink_entry(recent, find(recent, recent->earliest->order.id));
+    earliest->next = dropped;
+    dropped = earliest;
+  }
   pthread_mutex_unlock(&recent->mutex);
+  while (dropped) {
+    struct entry *next = dropped->next;
+    free(dropped);
+    dropped = next;
+  }
 }
 
 unsigned order_attention(const struct order *order) {

@@ -1,5 +1,8 @@
 #include "platform/net/circuit.h"
 
+#include "base/log.h"
+#include "order/step.h"
+
 void circuit_init(struct circuit *circuit, int64_t first_ms, int64_t most_ms) {
   *circuit = (struct circuit){.first_ms = first_ms, .most_ms = most_ms};
 }
@@ -10,13 +13,13 @@ int64_t circuit_allowance(struct circuit *circuit, int64_t limit, int64_t now_ms
   return circuit->state == CIRCUIT_HALF_OPEN ? 1 : limit;
 }
 
-void circuit_succeeded(struct circuit *circuit) {
+static void succeeded(struct circuit *circuit) {
   circuit->state = CIRCUIT_CLOSED;
   circuit->failures = 0;
   circuit->openings = 0;
 }
 
-void circuit_failed(struct circuit *circuit, int64_t now_ms) {
+static void failed(struct circuit *circuit, int64_t now_ms) {
   circuit->failures++;
   bool opens = circuit->state == CIRCUIT_HALF_OPEN ||
                (circuit->state == CIRCUIT_CLOSED && circuit->failures >= CIRCUIT_FAILURES_MAX);
@@ -27,4 +30,18 @@ void circuit_failed(struct circuit *circuit, int64_t now_ms) {
   circuit->openings++;
   circuit->state = CIRCUIT_OPEN;
   circuit->open_until_ms = now_ms + open_ms;
+}
+
+void circuit_note(struct circuit *circuit, enum service service, const struct service_answer *answer,
+                  int64_t now_ms) {
+  enum circuit_state before = circuit->state;
+  if (answer->transport != TRANSPORT_ANSWERED || answer->status >= 500 || answer->status == 408)
+    failed(circuit, now_ms);
+  else
+    succeeded(circuit);
+  if (circuit->state == before) return;
+  log_event(circuit->state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
+            circuit->state == CIRCUIT_OPEN ? "circuit_opened" : "circuit_closed",
+            LOG_STRING("service", service_names[service]), LOG_TEXT("failure", answer->failure),
+            LOG_INT("status", answer->status));
 }

@@ -1,10 +1,12 @@
 /* A circuit breaker: after several failures in a row a service is left alone for a while, then tried
- * with one call. Pure: the clock is the caller's. */
+ * with one call. The clock is the caller's. */
 #ifndef PLATFORM_NET_CIRCUIT_H
 #define PLATFORM_NET_CIRCUIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "port/services.h"
 
 enum circuit_state { CIRCUIT_CLOSED, CIRCUIT_HALF_OPEN, CIRCUIT_OPEN };
 
@@ -21,7 +23,9 @@ struct circuit {
 void circuit_init(struct circuit *circuit, int64_t first_ms, int64_t most_ms);
 /* How many calls may be under way at `now_ms`: `limit`, 1 (half open) or 0 (open). */
 int64_t circuit_allowance(struct circuit *circuit, int64_t limit, int64_t now_ms);
-void circuit_succeeded(struct circuit *circuit);
-void circuit_failed(struct circuit *circuit, int64_t now_ms);
+/* A service in trouble could not be reached, did not answer, or failed by itself; any other answer shows that
+ * it works. What opens or closes the circuit is logged. */
+void circuit_note(struct circuit *circuit, enum service service, const struct service_answer *answer,
+                  int64_t now_ms);
 
 #endif
