@@ -13,6 +13,8 @@ static const EVP_MD *sha256_method(void) {
   static _Atomic(EVP_MD *) kept;
   EVP_MD *method = atomic_load(&kept), *none = NULL;
   if (method) return method;
+  /* Where memory lacked when it was made, OpenSSL 3.0 goes on with half of it, to a null pointer. */
+  if (!OSSL_LIB_CTX_get0_global_default()) panic("out of memory");
   method = EVP_MD_fetch(NULL, "SHA256", NULL);
   ensure(method != NULL);
   if (atomic_compare_exchange_strong(&kept, &none, method)) return method;

@@ -25,7 +25,8 @@ program, folder, secret_file, services, sandbox, backend, ada, key = (
     getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "backend", "ada", "key"))
 
 
-LONG = ("test_a_surge_with_every_fault", "test_schemathesis", "test_units_of_an_order", "test_kills_and_cancels")
+LONG = ("test_a_surge_with_every_fault", "test_the_store_keeps_the_contract", "test_schemathesis", "test_what_an_order_takes",
+        "test_kills_and_cancels", "test_cancels_race_with_every_step")
 
 
 def pytest_collection_modifyitems(items):

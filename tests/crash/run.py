@@ -27,6 +27,7 @@ class Rig:
         self.folder, self.random = pathlib.Path(folder), random.Random(seed)
         self.secret = self.folder / "secret"
         self.secret.write_text(secrets.token_hex(32))
+        self.data = self.folder / "data"
         self.log = open(self.folder / "server.log", "ab")
         self.sandbox = self.start("sandbox", "--listen", "127.0.0.1:0", "--stock", "1000000", "--fail-rate", "0.03",
                                   "--lost-rate", "0.03", "--slow-rate", "0.05", "--slow-for", "300ms", "--pending-rate", "0.05",
@@ -36,8 +37,8 @@ class Rig:
         self.url = "http://127.0.0.1:0"
         self.serve()
 
-    def start(self, *arguments):
-        return subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=self.log, env=ENVIRONMENT)
+    def start(self, *arguments, **environment):
+        return subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=self.log, env=ENVIRONMENT | environment)
 
     def address(self, process):
         line = process.stdout.readline().decode()
@@ -46,10 +47,13 @@ class Rig:
             sys.exit(f"a process did not start: {line}{(self.folder / 'server.log').read_text()[-3000:]}")
         return match.group(0)
 
-    def serve(self):
+    def start_server(self, **environment):
         urls = [f"--{service}-url={self.services}/{service}" for service in ("inventory", "accounting", "fulfilment")]
-        self.server = self.start("serve", f"--listen={self.url[len('http://'):]}", f"--data={self.folder / 'data'}",
-                                 f"--jwt-secret-file={self.secret}", "--retry-first=50ms", "--retry-max=1s", *urls)
+        self.server = self.start("serve", f"--listen={self.url[len('http://'):]}", f"--data={self.data}",
+                                 f"--jwt-secret-file={self.secret}", "--retry-first=50ms", "--retry-max=1s", *urls, **environment)
+
+    def serve(self):
+        self.start_server()
         self.url = self.address(self.server)
 
     def kill_and_serve(self):

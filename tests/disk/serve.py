@@ -1,12 +1,14 @@
-"""The server while memory runs out: python tests/disk/serve.py [--rounds 100] [--seed N]
+"""The server while memory runs out: python tests/disk/serve.py [--rounds 100] [--every 1] [--seed N]
 
 As tests/crash/run.py, but each round the server's Nth allocation fails, in whatever library it is (or that one
 and all after it), while real orders come in. The server must go on, refuse the start with a message, or end by
-its panic; it is started again, and at the end the audit's last four columns must be zero. SPILLWAY_PROGRAM names
-the program, SPILLWAY_SHIM the library built of allocation_shim.c.
+its panic; it is started again, and at the end the audit's last four columns must be zero. Then it is started
+once more for every EVERY-th allocation of a start. SPILLWAY_PROGRAM names the program, SPILLWAY_SHIM the library
+built of allocation_shim.c.
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import signal
@@ -39,16 +41,14 @@ class Rig(crash.Rig):
         most = STARTING if self.random.random() < 0.4 else ALLOCATIONS_MAX
         return f"{int(most ** self.random.uniform(0.3, 1.0))}{self.random.choice(['', '', '+'])}"
 
+    def start_failing(self, at):
+        self.start_server(LD_PRELOAD=SHIM, SPILLWAY_FAIL_ALLOCATION=at)
+
     def serve_short_of_memory(self):
         at, since = self.draw(), os.path.getsize(self.folder / "server.log")
         self.server.kill()
         self.server.wait()
-        crash.ENVIRONMENT.update(LD_PRELOAD=SHIM, SPILLWAY_FAIL_ALLOCATION=at)
-        urls = [f"--{service}-url={self.services}/{service}" for service in ("inventory", "accounting", "fulfilment")]
-        self.server = self.start("serve", f"--listen={self.url[len('http://'):]}", f"--data={self.folder / 'data'}",
-                                 f"--jwt-secret-file={self.secret}", "--retry-first=50ms", "--retry-max=1s", *urls)
-        for name in ("LD_PRELOAD", "SPILLWAY_FAIL_ALLOCATION"):
-            del crash.ENVIRONMENT[name]
+        self.start_failing(at)
         started = self.server.stdout.readline() != b""
         until = time.monotonic() + self.random.uniform(0.2, 1.5)
         while self.server.poll() is None and (not started or time.monotonic() < until):
@@ -57,9 +57,29 @@ class Rig(crash.Rig):
         if self.server.poll() is not None:
             self.serve()
 
+    def starts_short_of_memory(self, every):
+        """With a database without orders, until a start gets by without the allocation that would fail."""
+        self.server.terminate()
+        self.server.wait(20)
+        self.data = self.folder / "none"
+        starts, first = 0, self.random.randint(1, every)
+        for for_ever in ("", "+"):
+            for number in itertools.count(first, every):
+                at, since = f"{number}{for_ever}", os.path.getsize(self.folder / "server.log")
+                self.start_failing(at)
+                started = self.server.stdout.readline() != b""
+                failed = "allocation_failed" in self.said(since)
+                self.server.terminate()
+                self.server.wait(20)
+                self.judge(at, started, self.said(since))
+                starts += 1
+                if started and not failed:
+                    break
+        return starts
+
     def judge(self, at, started, said):
         code = self.server.poll()
-        if code is None:
+        if code is None or (started and code == 0):
             self.ends["went on"] += "allocation_failed" in said
         elif code == -signal.SIGABRT and '"event":"panic"' in said:
             self.ends["panic"] += 1
@@ -72,6 +92,7 @@ class Rig(crash.Rig):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     options = parser.parse_args()
     started = time.monotonic()
@@ -87,10 +108,11 @@ def main():
             if surge.wait(600) != 0:
                 sys.exit("the surge did not run to its end")
             code = rig.audit()
+            rounds += rig.starts_short_of_memory(options.every)
         finally:
             rig.stop()
         if code:
-            sys.exit(f"the audit found violations; again with: tests/disk/serve.py --rounds {options.rounds} --seed {options.seed}")
+            sys.exit(f"the audit found violations; again with: tests/disk/serve.py --rounds {options.rounds} --every {options.every} --seed {options.seed}")
     print(f"rounds: {rounds} with a failed allocation: " + ", ".join(f"{count} {end}" for end, count in rig.ends.items()))
     print(f"{rounds} passed in {time.monotonic() - started:.1f}s")
 
