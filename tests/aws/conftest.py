@@ -21,8 +21,8 @@ from world import Shape  # noqa: E402
 specification = importlib.util.spec_from_file_location("e2e_conftest", E2E / "conftest.py")
 e2e = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(e2e)
-program, folder, secret_file, services, sandbox, backend, ada, key = (
-    getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "backend", "ada", "key"))
+program, folder, secret_file, services, sandbox, ada, key = (
+    getattr(e2e, name) for name in ("program", "folder", "secret_file", "services", "sandbox", "ada", "key"))
 
 
 LONG = ("test_a_surge_with_every_fault", "test_the_store_keeps_the_contract", "test_schemathesis", "test_what_an_order_takes",
@@ -62,6 +62,43 @@ def shape_for(test, module):
     if test in HASTY:
         shape.function_s["call"] = 5
     return shape
+
+
+@pytest.fixture
+def crowd():
+    """DynamoDB Local takes some milliseconds of a processor for each write."""
+    return 24
+
+
+# Making a stack takes longer than most of one machine's scenarios. Those that neither look at the services nor choose
+# a setting meet one that is kept, a front each; but for those of a list that must hold their own orders alone.
+OWN_LISTS = ("test_lists_are_newest_first_and_paged", "test_operators_read_everything")
+
+
+@pytest.fixture(scope="session")
+def kept(emulators, tmp_path_factory):
+    stacks, services = {}, e2e.ServiceStub()
+
+    def stack(shape):
+        if shape.front not in stacks:
+            folder = tmp_path_factory.mktemp("kept")
+            (folder / "secret").write_text("fedcba9876543210fedcba9876543210fedcba9876543210\n")
+            stacks[shape.front] = AwsServer(emulators, folder, folder / "secret", services, {"spill_after": PATIENT}, shape=shape)
+        return stacks[shape.front]
+
+    yield stack
+    for one in stacks.values():
+        one.finish()
+    services.close()
+
+
+@pytest.fixture
+def backend(request):
+    test, module = request.function.__name__, request.function.__module__
+    alone = {"server", "services", "sandbox", "secret_file"} & set(request.fixturenames) or test in OWN_LISTS or module not in SCENARIOS
+    if not alone:
+        return request.getfixturevalue("kept")(shape_for(test, module))
+    return request.getfixturevalue("server")(request.getfixturevalue("services"))
 
 
 @pytest.fixture
