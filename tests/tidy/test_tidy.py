@@ -1,5 +1,6 @@
 """The house rules that a program can check: layers, banned calls, sizes, formatting (CONTRIBUTING.md)."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -121,6 +122,13 @@ def test_scripts_are_executable_and_well_formed():
             assert path.stat().st_mode & 0o111, f"{path} is not executable"
             if path.read_text().startswith("#!/usr/bin/env bash"):
                 subprocess.run(["bash", "-n", path], check=True)
+
+
+@pytest.mark.parametrize("bugs", ["tests/mutation/mutants.json", "tests/planted/planted.json"])
+def test_a_bug_to_plant_has_one_place(bugs):
+    """An edit whose text is gone would only be noticed when somebody runs them all."""
+    edits = [edit for bug in json.loads((ROOT / bugs).read_text()) for edit in bug["edits"]]
+    assert edits and [edit for edit in edits if (ROOT / edit["file"]).read_text().count(edit["old"]) != 1] == []
 
 
 def test_formatting():
