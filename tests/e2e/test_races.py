@@ -54,7 +54,8 @@ class Ledger:
         return {"delay": delay, "status": 409, "body": {"reason": "no"}}
 
     def applied(self, id):
-        return {key.split(".")[1] for key, (applied, _) in self.outcomes.items() if applied and key.startswith(id + ".")}
+        with self.lock:
+            return {key.split(".")[1] for key, (applied, _) in self.outcomes.items() if applied and key.startswith(id + ".")}
 
     def body(self, id, command):
         return self.outcomes[f"{id}.{command}"][1]
