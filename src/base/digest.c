@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/panic.h"
@@ -22,8 +23,27 @@ static const EVP_MD *sha256_method(void) {
   return none;
 }
 
+/* One for each thread: EVP_Digest() would make and free one for each hash. */
+static pthread_key_t context_key;
+static pthread_once_t context_key_made = PTHREAD_ONCE_INIT;
+
+static void free_context(void *context) { EVP_MD_CTX_free(context); }
+static void make_context_key(void) { ensure(pthread_key_create(&context_key, free_context) == 0); }
+
+static EVP_MD_CTX *context_of_thread(void) {
+  ensure(pthread_once(&context_key_made, make_context_key) == 0);
+  EVP_MD_CTX *context = pthread_getspecific(context_key);
+  if (context) return context;
+  context = EVP_MD_CTX_new();
+  if (!context || pthread_setspecific(context_key, context) != 0) panic("out of memory");
+  return context;
+}
+
 void sha256(struct bytes data, uint8_t ret_digest[SHA256_BYTES]) {
-  ensure(EVP_Digest(data.data, data.size, ret_digest, NULL, sha256_method(), NULL) == 1);
+  EVP_MD_CTX *context = context_of_thread();
+  ensure(EVP_DigestInit_ex2(context, sha256_method(), NULL) == 1 &&
+         EVP_DigestUpdate(context, data.data, data.size) == 1 &&
+         EVP_DigestFinal_ex(context, ret_digest, NULL) == 1);
 }
 
 static void xor_block(const uint8_t key[HMAC_BLOCK_BYTES], uint8_t pad, uint8_t *ret_block) {
