@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cli/audit_fetch.h"
+#include "cli/client_options.h"
 #include "cli/commands.h"
 #include "cli/operator_token.h"
-#include "settings/options.h"
 
 struct settings {
   const char *ledger, *url, *sandbox_url, *token_file, *secret_file, *issuer, *audience;
@@ -28,34 +28,16 @@ static const struct option options[] = {
      .required = true,
      .no_variable = true,
      .help = "What spillway surge wrote."},
-    {.name = "url",
-     .type = OPTION_URL,
-     .offset_bytes = AT(url),
-     .default_text = "http://127.0.0.1:8080",
-     .help = "The server; http:// only."},
+    OPTION_SERVER_URL(AT(url), "The server; http:// only."),
     {.name = "sandbox-url",
      .type = OPTION_URL,
      .offset_bytes = AT(sandbox_url),
      .default_text = "http://127.0.0.1:9090",
      .help = "The sandbox whose /ledger tells what was applied."},
-    {.name = "secret-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(secret_file),
-     .value_name = "FILE",
-     .help = "The server's JWT secret: an operator token is minted with it."},
-    {.name = "token-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(token_file),
-     .value_name = "FILE",
-     .help = "A token with the scope orders:operate, instead."},
-    {.name = "issuer",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(issuer),
-     .help = "The iss claim of a minted token."},
-    {.name = "audience",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(audience),
-     .help = "The aud claim of a minted token."},
+    OPTION_SECRET_FILE(AT(secret_file), "The server's JWT secret: an operator token is minted with it."),
+    OPTION_TOKEN_FILE(AT(token_file), "A token with the scope orders:operate, instead."),
+    OPTION_TOKEN_ISSUER(AT(issuer), "a minted token"),
+    OPTION_TOKEN_AUDIENCE(AT(audience), "a minted token"),
     {.name = "wait",
      .type = OPTION_DURATION,
      .offset_bytes = AT(wait_ms),
@@ -163,14 +145,8 @@ static int run(const struct settings *settings, struct audit_world *world) {
 
 int command_audit(int argument_count, char **arguments) {
   struct settings settings = {0};
-  switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = options_read(&table, argument_count, arguments, &settings, NULL);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   struct audit_world world;
   audit_world_init(&world);
   int code = run(&settings, &world);

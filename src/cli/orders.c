@@ -2,11 +2,11 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
+#include "cli/client_options.h"
 #include "cli/commands.h"
 #include "cli/operator_token.h"
 #include "cli/orders_print.h"
 #include "cli/remote.h"
-#include "settings/options.h"
 #include "wire/json_write.h"
 
 enum { PAGE_ORDERS_MAX = 200 };
@@ -35,29 +35,11 @@ struct request {
 #define FLAG(flag, member, words) \
   { .name = (flag), .type = OPTION_FLAG, .offset_bytes = AT(member), .no_variable = true, .help = (words) }
 static const struct option options[] = {
-    {.name = "url",
-     .type = OPTION_URL,
-     .offset_bytes = AT(url),
-     .default_text = "http://127.0.0.1:8080",
-     .help = "The server."},
-    {.name = "token-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(token_file),
-     .value_name = "FILE",
-     .help = "A token with the scope orders:operate, or a customer's."},
-    {.name = "secret-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(secret_file),
-     .value_name = "FILE",
-     .help = "The server's JWT secret: an operator token is minted with it."},
-    {.name = "issuer",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(issuer),
-     .help = "The iss claim of a minted token."},
-    {.name = "audience",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(audience),
-     .help = "The aud claim of a minted token."},
+    OPTION_SERVER_URL(AT(url), "The server."),
+    OPTION_TOKEN_FILE(AT(token_file), "A token with the scope orders:operate, or a customer's."),
+    OPTION_SECRET_FILE(AT(secret_file), "The server's JWT secret: an operator token is minted with it."),
+    OPTION_TOKEN_ISSUER(AT(issuer), "a minted token"),
+    OPTION_TOKEN_AUDIENCE(AT(audience), "a minted token"),
     TEXT("status", status, "STATUS",
          "list: only these (accepted, processing, completed, reversing, rejected, "
          "cancelled, attention)."),
@@ -263,14 +245,8 @@ static const struct action *check(const char *const given[3], const struct setti
 int command_orders(int argument_count, char **arguments) {
   struct settings settings = {0};
   const char *given[3] = {0};
-  switch (options_read(&table, argument_count, arguments, &settings, given)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = options_read(&table, argument_count, arguments, &settings, given);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   const struct action *action = check(given, &settings);
   if (!action) return 2;
   struct arena arena, answers;

@@ -174,14 +174,8 @@ static int run(const struct settings *settings) {
 
 int command_sandbox(int argument_count, char **arguments) {
   struct settings settings = {0};
-  switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = options_read(&table, argument_count, arguments, &settings, NULL);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   curl_global_init(CURL_GLOBAL_DEFAULT);
   int code = run(&settings);
   curl_global_cleanup();

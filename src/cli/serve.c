@@ -248,14 +248,8 @@ int command_serve(int argument_count, char **arguments) {
   struct server server = {.http = NULL};
   struct failure failure;
   sigset_t signals;
-  switch (serve_settings_read(argument_count, arguments, &server.settings)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = serve_settings_read(argument_count, arguments, &server.settings);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   log_set_level((enum log_level)server.settings.log_level);
   signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like a full disk */
   sigemptyset(&signals);

@@ -6,22 +6,18 @@
 
 #include "base/encode.h"
 #include "base/panic.h"
+#include "cli/client_options.h"
 #include "cli/commands.h"
 #include "cli/secret.h"
 #include "cli/surge_ledger.h"
 #include "cli/surge_report.h"
-#include "settings/options.h"
 #include "wire/jwt.h"
 
 enum { RUN_BYTES = 6, ANSWER_BYTES_MAX = 4 * 1024 * 1024 };
 
 #define AT(member) offsetof(struct surge_settings, member)
 static const struct option options[] = {
-    {.name = "url",
-     .type = OPTION_URL,
-     .offset_bytes = AT(url),
-     .default_text = "http://127.0.0.1:8080",
-     .help = "The server; http:// only."},
+    OPTION_SERVER_URL(AT(url), "The server; http:// only."),
     {.name = "orders-file",
      .type = OPTION_TEXT,
      .offset_bytes = AT(orders_file),
@@ -38,24 +34,12 @@ static const struct option options[] = {
      .no_variable = true,
      .help = "Each attempt is appended before it is sent, each answer after it came; "
              "spillway audit reads it."},
-    {.name = "secret-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(secret_file),
-     .value_name = "FILE",
-     .help = "The server's JWT secret: a token for each customer is minted with it."},
-    {.name = "token-file",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(token_file),
-     .value_name = "FILE",
-     .help = "One token for everything, instead: all orders are then this customer's."},
-    {.name = "issuer",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(issuer),
-     .help = "The iss claim of minted tokens."},
-    {.name = "audience",
-     .type = OPTION_TEXT,
-     .offset_bytes = AT(audience),
-     .help = "The aud claim of minted tokens."},
+    OPTION_SECRET_FILE(AT(secret_file),
+                       "The server's JWT secret: a token for each customer is minted with it."),
+    OPTION_TOKEN_FILE(AT(token_file),
+                      "One token for everything, instead: all orders are then this customer's."),
+    OPTION_TOKEN_ISSUER(AT(issuer), "minted tokens"),
+    OPTION_TOKEN_AUDIENCE(AT(audience), "minted tokens"),
     {.name = "base-rate",
      .type = OPTION_DECIMAL,
      .offset_bytes = AT(base_rate),
@@ -249,17 +233,11 @@ int command_surge(int argument_count, char **arguments) {
   if (!surge) panic("out of memory");
   arena_init(&surge->arena);
   arena_init(&surge->scratch);
-  int code = 2;
-  switch (options_read(&table, argument_count, arguments, &surge->settings, NULL)) {
-    case OPTIONS_BAD:
-      break;
-    case OPTIONS_HELP_SHOWN:
-      code = 0;
-      break;
-    case OPTIONS_GOOD:
-      surge->random = (uint64_t)surge->settings.seed;
-      code = run(surge);
-      break;
+  enum options_result read = options_read(&table, argument_count, arguments, &surge->settings, NULL);
+  int code = options_exit_code(read);
+  if (read == OPTIONS_GOOD) {
+    surge->random = (uint64_t)surge->settings.seed;
+    code = run(surge);
   }
   release(surge);
   return code;

@@ -104,14 +104,8 @@ static int mint(const struct settings *settings, struct arena *arena) {
 
 int command_token(int argument_count, char **arguments) {
   struct settings settings = {0};
-  switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = options_read(&table, argument_count, arguments, &settings, NULL);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   if (!check_customer(settings.customer)) {
     fprintf(stderr, "spillway token: --customer: 1 to 128 characters of UTF-8, no control characters\n");
     return 2;

@@ -16,14 +16,8 @@ static const struct option_table table = {
 
 int command_version(int argument_count, char **arguments) {
   char settings;
-  switch (options_read(&table, argument_count, arguments, &settings, NULL)) {
-    case OPTIONS_BAD:
-      return 2;
-    case OPTIONS_HELP_SHOWN:
-      return 0;
-    case OPTIONS_GOOD:
-      break;
-  }
+  enum options_result read = options_read(&table, argument_count, arguments, &settings, NULL);
+  if (read != OPTIONS_GOOD) return options_exit_code(read);
   printf("spillway %s\n", SPILLWAY_VERSION);
   printf("libmicrohttpd %s\nSQLite %s\nlibcurl %s\n%s\n", MHD_get_version(), sqlite3_libversion(),
          curl_version_info(CURLVERSION_NOW)->version, OpenSSL_version(OPENSSL_VERSION));

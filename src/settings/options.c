@@ -177,3 +177,5 @@ enum options_result options_read(const struct option_table *table, int argument_
   for (size_t i = 0; table->operands && table->operands[i]; i++) ret_operands[i] = reader.operands[i];
   return reader.complaints ? OPTIONS_BAD : OPTIONS_GOOD;
 }
+
+int options_exit_code(enum options_result result) { return result == OPTIONS_BAD ? 2 : 0; }

@@ -57,6 +57,9 @@ enum options_result { OPTIONS_GOOD, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
 enum options_result options_read(const struct option_table *table, int argument_count, char **arguments,
                                  void *ret_settings, const char **ret_operands);
 
+/* Of a command that ends where its options were not OPTIONS_GOOD. */
+int options_exit_code(enum options_result result);
+
 /* Puts `text` into the setting, checked by the option's type and limits. False: `ret_complaint` says
  * what is wrong with it, as the end of a sentence (`"abc" is not a whole number`). For options_read
  * and its tests. */

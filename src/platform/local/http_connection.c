@@ -97,6 +97,11 @@ static void cut(struct http_connection *connection) {
   static const char timed_out[] =
       "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   bool under_way = connection->call && connection->deadline <= HTTP_DEADLINE_BODY;
+  /* Who does not read the answer shall not keep it in the kernel's memory either, for minutes: closing resets.
+   */
+  if (connection->deadline == HTTP_DEADLINE_ANSWER)
+    (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                     sizeof(struct linger));
   if (under_way && connection->server->settings.certificate_pem.size == 0)
     (void)!send(connection->fd, timed_out, sizeof timed_out - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   leave_list(connection);

@@ -1,6 +1,7 @@
 /* For the tests of the HTTP server: a gateway that only plays one, and a client on raw sockets.
  *
  *   /now          answered by gateway_open: the method, the target, the body's size
+ *   /large        the same, followed by LARGE_BYTES of zeros
  *   /serve        answered by gateway_serve: the same
  *   /status/<n>   answered with that status; 304 with the body that is not to be sent
  *   /slow         the same, while fake.blocked is set it waits
@@ -71,6 +72,15 @@ static void fake_answer(struct exchange *exchange, const char *more) {
   http_response_add(&exchange->response, "Content-Type", BYTES("text/plain"));
 }
 
+enum { LARGE_BYTES = 16 * 1024 * 1024 }; /* more than the kernel takes in for one connection */
+
+static void add_zeros(struct exchange *exchange) {
+  struct bytes start = exchange->response.body;
+  char *body = arena_allocate(&exchange->arena, start.size + LARGE_BYTES);
+  memcpy(body, start.data, start.size);
+  exchange->response.body = bytes_from(body, start.size + LARGE_BYTES);
+}
+
 enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exchange) {
   (void)gateway;
   atomic_fetch_add(&fake.opened, 1);
@@ -79,8 +89,10 @@ enum gateway_verdict gateway_open(struct gateway *gateway, struct exchange *exch
   bool stalls = bytes_equal(path, BYTES("/stall"));
   while (stalls && atomic_load(&fake.blocked)) pause_ms(1);
   if (stalls) pause_ms(300);
-  if (exchange->request.body_too_large || stalls || bytes_equal(path, BYTES("/now"))) {
+  bool is_large = bytes_equal(path, BYTES("/large"));
+  if (exchange->request.body_too_large || stalls || is_large || bytes_equal(path, BYTES("/now"))) {
     fake_answer(exchange, "");
+    if (is_large) add_zeros(exchange);
     return GATEWAY_ANSWERED;
   }
   if (bytes_equal(path, BYTES("/keys")) && atomic_load(&fake.refreshes) < atomic_load(&fake.keys_needed)) {
