@@ -80,31 +80,45 @@ class Rig:
                 process.wait(20)
 
 
-def main():
+def parse(**numbers):
+    """The options, each a number with its default; and the seed."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=50)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    options = parser.parse_args()
-    started, kills = time.monotonic(), 0
+    return parser.parse_args()
+
+
+def audited(rig_type, options, work):
+    """What `work(rig)` gives. The audit that comes after it must find nothing."""
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(folder, options.seed)
+        rig = rig_type(folder, options.seed)
         try:
-            for number, first in enumerate(range(0, options.rounds, ROUNDS_A_SURGE)):
-                rounds = min(ROUNDS_A_SURGE, options.rounds - first)
-                surge = rig.surge(rounds, number)
-                for _ in range(rounds):
-                    rig.kill_and_serve()
-                    kills += 1
-                if surge.wait(600) != 0:
-                    sys.exit("the surge did not run to its end")
-            code = rig.audit()
+            result, code = work(rig), rig.audit()
         finally:
             rig.stop()
-        if code:
-            sys.exit(f"the audit found violations; again with: tests/crash/run.py --rounds {options.rounds} --seed {options.seed}")
-    print(f"rounds: {kills}, each ended by SIGKILL under load")
-    print(f"{kills} passed in {time.monotonic() - started:.1f}s")
+    if code:
+        given = " ".join(f"--{name} {value}" for name, value in vars(options).items())
+        sys.exit(f"the audit found violations; again with: {sys.argv[0]} {given}")
+    return result
+
+
+def main():
+    options, started = parse(rounds=50), time.monotonic()
+
+    def kill(rig):
+        for number, first in enumerate(range(0, options.rounds, ROUNDS_A_SURGE)):
+            rounds = min(ROUNDS_A_SURGE, options.rounds - first)
+            surge = rig.surge(rounds, number)
+            for _ in range(rounds):
+                rig.kill_and_serve()
+            if surge.wait(600) != 0:
+                sys.exit("the surge did not run to its end")
+
+    audited(Rig, options, kill)
+    print(f"rounds: {options.rounds}, each ended by SIGKILL under load")
+    print(f"{options.rounds} passed in {time.monotonic() - started:.1f}s")
 
 
 if __name__ == "__main__":

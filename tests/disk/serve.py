@@ -2,18 +2,16 @@
 
 As tests/crash/run.py, but each round the server's Nth allocation fails, in whatever library it is (or that one
 and all after it), while real orders come in. The server must go on, refuse the start with a message, or end by
-its panic; it is started again, and at the end the audit's last four columns must be zero. Then it is started
-once more for every EVERY-th allocation of a start. SPILLWAY_PROGRAM names the program, SPILLWAY_SHIM the library
-built of allocation_shim.c.
+its panic; it is started again. Then it is started for every EVERY-th allocation of a start. At the end the audit's
+last four columns must be zero. SPILLWAY_PROGRAM names the program, SPILLWAY_SHIM the library built of
+allocation_shim.c.
 """
 
-import argparse
 import itertools
 import os
 import pathlib
 import signal
 import sys
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -58,10 +56,11 @@ class Rig(crash.Rig):
             self.serve()
 
     def starts_short_of_memory(self, every):
-        """With a database without orders, until a start gets by without the allocation that would fail."""
+        """With a database without orders, until a start gets by without the allocation that would fail. Then the
+        server runs again with those that there were."""
         self.server.terminate()
         self.server.wait(20)
-        self.data = self.folder / "none"
+        orders, self.data = self.data, self.folder / "none"
         starts, first = 0, self.random.randint(1, every)
         for for_ever in ("", "+"):
             for number in itertools.count(first, every):
@@ -75,6 +74,8 @@ class Rig(crash.Rig):
                 starts += 1
                 if started and not failed:
                     break
+        self.data = orders
+        self.serve()
         return starts
 
     def judge(self, at, said, stopped=False):
@@ -90,30 +91,19 @@ class Rig(crash.Rig):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    options = parser.parse_args()
-    started = time.monotonic()
-    print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(folder, options.seed)
-        try:
-            surge = rig.surge(options.rounds * 2, 0)
-            rounds = 0
-            while surge.poll() is None and rounds < options.rounds:
-                rig.serve_short_of_memory()
-                rounds += 1
-            if surge.wait(600) != 0:
-                sys.exit("the surge did not run to its end")
-            code = rig.audit()
-            rounds += rig.starts_short_of_memory(options.every)
-        finally:
-            rig.stop()
-        if code:
-            sys.exit(f"the audit found violations; again with: tests/disk/serve.py --rounds {options.rounds} --every {options.every} --seed {options.seed}")
-    print(f"rounds: {rounds} with a failed allocation: " + ", ".join(f"{count} {end}" for end, count in rig.ends.items()))
+    options, started = crash.parse(rounds=100, every=1), time.monotonic()
+
+    def starve(rig):
+        surge, rounds = rig.surge(options.rounds * 2, 0), 0
+        while surge.poll() is None and rounds < options.rounds:
+            rig.serve_short_of_memory()
+            rounds += 1
+        if surge.wait(600) != 0:
+            sys.exit("the surge did not run to its end")
+        return rounds + rig.starts_short_of_memory(options.every), rig.ends
+
+    rounds, ends = crash.audited(Rig, options, starve)
+    print(f"rounds: {rounds} with a failed allocation: " + ", ".join(f"{count} {end}" for end, count in ends.items()))
     print(f"{rounds} passed in {time.monotonic() - started:.1f}s")
 
 
