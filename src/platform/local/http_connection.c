@@ -1,8 +1,10 @@
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 
 #include "base/panic.h"
 #include "platform/local/http_server_parts.h"
@@ -97,22 +99,30 @@ static void cut(struct http_connection *connection) {
   static const char timed_out[] =
       "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   bool under_way = connection->call && connection->deadline <= HTTP_DEADLINE_BODY;
-  /* Who does not read the answer shall not keep it in the kernel's memory either, for minutes: closing resets.
-   */
-  if (connection->deadline == HTTP_DEADLINE_ANSWER)
-    (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
-                     sizeof(struct linger));
   if (under_way && connection->server->settings.certificate_pem.size == 0)
     (void)!send(connection->fd, timed_out, sizeof timed_out - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   leave_list(connection);
   shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* Who has not read what it was sent by now shall not keep it in the kernel's memory either, which would be for
+ * minutes: closing resets. */
+static void forget_unread(const struct http_connection *connection) {
+  int unread_bytes;
+  bool unread = connection->deadline == HTTP_DEADLINE_ANSWER ||
+                (ioctl(connection->fd, SIOCOUTQ, &unread_bytes) == 0 && unread_bytes > 0);
+  const struct linger none = {.l_onoff = 1};
+  if (unread) (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 int64_t http_connections_expire(struct http_server *server, int64_t now_ms) {
   int64_t wait_ms = -1;
   for (int i = 0; i < HTTP_DEADLINE_COUNT; i++) {
     struct http_connection *first;
-    while ((first = server->deadlines[i].first) && first->due_ms <= now_ms) cut(first);
+    while ((first = server->deadlines[i].first) && first->due_ms <= now_ms) {
+      forget_unread(first);
+      cut(first);
+    }
     if (first && (wait_ms < 0 || first->due_ms - now_ms < wait_ms)) wait_ms = first->due_ms - now_ms;
   }
   return wait_ms;

@@ -187,12 +187,17 @@ static void assert_reset(int fd) {
   assert_true(ended.revents & (POLLERR | POLLHUP));
 }
 
-/* A client that reads nothing of a large answer is cut off, and what the kernel still has of it is gone. */
+/* A client that reads nothing is cut off, and what the kernel still has for it is gone: a part of a large
+ * answer, or all of many small ones, when the server has nothing more to write. */
 static void test_reader_of_nothing(void **state) {
   (void)state;
   struct http_server *server = start_server(shorten_deadlines);
   int fd = client_connect(server);
   client_send_text(fd, GET("/large"));
+  assert_reset(fd);
+  close(fd);
+  fd = client_connect(server);
+  for (int i = 0; i < 5000; i++) client_send_text(fd, GET("/now"));
   assert_reset(fd);
   close(fd);
   http_server_free(server);
