@@ -56,11 +56,11 @@ class Rig(crash.Rig):
             self.serve()
 
     def starts_short_of_memory(self, every):
-        """With a database without orders, until a start gets by without the allocation that would fail. Then the
-        server runs again with those that there were."""
+        """With a database without orders, until a start gets by without the allocation that would fail; elsewhere, or
+        it would refuse callbacks for the orders that there were. Then the server runs again with those."""
         self.server.terminate()
         self.server.wait(20)
-        orders, self.data = self.data, self.folder / "none"
+        kept, self.data, self.url = (self.data, self.url), self.folder / "none", "http://127.0.0.1:0"
         starts, first = 0, self.random.randint(1, every)
         for for_ever in ("", "+"):
             for number in itertools.count(first, every):
@@ -74,7 +74,7 @@ class Rig(crash.Rig):
                 starts += 1
                 if started and not failed:
                     break
-        self.data = orders
+        self.data, self.url = kept
         self.serve()
         return starts
 
