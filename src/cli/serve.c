@@ -150,6 +150,10 @@ static bool read_pem(struct server *server, const char *path, struct bytes *ret_
   return !path || secret_read(path, 1, &server->arena, ret_pem, ret_failure);
 }
 
+static const char *scheme_of(const struct serve_settings *settings) {
+  return settings->tls_certificate_file ? "https" : "http";
+}
+
 static bool start_http(struct server *server, struct failure *ret_failure) {
   const struct serve_settings *settings = &server->settings;
   struct http_server_settings http;
@@ -167,25 +171,16 @@ static bool start_http(struct server *server, struct failure *ret_failure) {
                                                   settings->tls_key_file, http.key_pem, ret_failure)) ||
       !http_server_start(&http, server->gateway, &server->http, ret_failure))
     return false;
-  const char *scheme = settings->tls_certificate_file ? "https" : "http";
   server->functions.public_url =
-      settings->public_url ? bytes_of(settings->public_url)
-                           : arena_printf(&server->arena, "%s://%s", scheme, http_server_address(server->http));
-  log_event(LOG_INFO, "listening", LOG_STRING("address", http_server_address(server->http)),
-            LOG_STRING("scheme", scheme), LOG_STRING("version", SPILLWAY_VERSION),
-            LOG_STRING("data", settings->data));
-  printf("spillway: listening on %s://%s\n", scheme, http_server_address(server->http));
-  fflush(stdout);
+      settings->public_url
+          ? bytes_of(settings->public_url)
+          : arena_printf(&server->arena, "%s://%s", scheme_of(settings), http_server_address(server->http));
   if (!settings->admin_listen) return true;
   http_server_settings_init(&http);
   http.address = settings->admin_listen;
   http.workers = 1;
   http.connections_max = 100;
-  if (!http_server_start(&http, server->admin_gateway, &server->admin_http, ret_failure)) return false;
-  log_event(LOG_INFO, "admin_listening", LOG_STRING("address", http_server_address(server->admin_http)));
-  printf("spillway: admin on http://%s\n", http_server_address(server->admin_http));
-  fflush(stdout);
-  return true;
+  return http_server_start(&http, server->admin_gateway, &server->admin_http, ret_failure);
 }
 
 static bool start_runner(struct server *server, struct failure *ret_failure) {
@@ -211,12 +206,30 @@ static bool start_runner(struct server *server, struct failure *ret_failure) {
   return true;
 }
 
+/* Only once all of it runs: who reads this may rely on it. */
+static void announce(const struct server *server) {
+  const struct serve_settings *settings = &server->settings;
+  const char *scheme = scheme_of(settings), *address = http_server_address(server->http);
+  log_event(LOG_INFO, "listening", LOG_STRING("address", address), LOG_STRING("scheme", scheme),
+            LOG_STRING("version", SPILLWAY_VERSION), LOG_STRING("data", settings->data));
+  printf("spillway: listening on %s://%s\n", scheme, address);
+  if (server->admin_http) {
+    const char *admin_address = http_server_address(server->admin_http);
+    log_event(LOG_INFO, "admin_listening", LOG_STRING("address", admin_address));
+    printf("spillway: admin on http://%s\n", admin_address);
+  }
+  fflush(stdout);
+}
+
 static bool start(struct server *server, struct failure *ret_failure) {
   server->telemetry = telemetry_prometheus_make();
   if (!open_store(server, ret_failure)) return false;
   set_functions(server);
-  return make_gateways(server, ret_failure) && start_http(server, ret_failure) &&
-         start_runner(server, ret_failure);
+  if (!make_gateways(server, ret_failure) || !start_http(server, ret_failure) ||
+      !start_runner(server, ret_failure))
+    return false;
+  announce(server);
+  return true;
 }
 
 static void stop(struct server *server) {

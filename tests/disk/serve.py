@@ -51,7 +51,7 @@ class Rig(crash.Rig):
         until = time.monotonic() + self.random.uniform(0.2, 1.5)
         while self.server.poll() is None and (not started or time.monotonic() < until):
             time.sleep(0.01)
-        self.judge(at, self.said(since))
+        self.judge(at, started, self.said(since))
         if self.server.poll() is not None:
             self.serve()
 
@@ -70,7 +70,7 @@ class Rig(crash.Rig):
                 failed = "allocation_failed" in self.said(since)
                 self.server.terminate()
                 self.server.wait(20)
-                self.judge(at, self.said(since), stopped=started)
+                self.judge(at, started, self.said(since), stopped=started)
                 starts += 1
                 if started and not failed:
                     break
@@ -78,13 +78,13 @@ class Rig(crash.Rig):
         self.serve()
         return starts
 
-    def judge(self, at, said, stopped=False):
+    def judge(self, at, started, said, stopped=False):
         code = self.server.poll()
         if code == (0 if stopped else None):
             self.ends["went on"] += "allocation_failed" in said
         elif code == -signal.SIGABRT and '"event":"panic"' in said:
             self.ends["panic"] += 1
-        elif code in (1, 2) and said.replace('{"event":"allocation_failed"}', "").strip():
+        elif code in (1, 2) and not started and said.replace('{"event":"allocation_failed"}', "").strip():
             self.ends["start refused"] += 1
         else:
             sys.exit(f"allocation {at}: the server ended with {code} and said:\n{said[-2000:]}")
