@@ -2,6 +2,7 @@
 
 SPILLWAY_BOOTSTRAP names the functions' program; the default is that of script/build-aws for this machine."""
 
+import contextlib
 import importlib.util
 import pathlib
 import sys
@@ -78,18 +79,18 @@ OWN_LISTS = ("test_lists_are_newest_first_and_paged", "test_operators_read_every
 @pytest.fixture(scope="session")
 def kept(emulators, tmp_path_factory):
     stacks, services = {}, e2e.ServiceStub()
+    with contextlib.ExitStack() as ending:
+        ending.callback(services.close)
 
-    def stack(shape):
-        if shape.front not in stacks:
-            folder = tmp_path_factory.mktemp("kept")
-            (folder / "secret").write_text("fedcba9876543210fedcba9876543210fedcba9876543210\n")
-            stacks[shape.front] = AwsServer(emulators, folder, folder / "secret", services, {"spill_after": PATIENT}, shape=shape)
-        return stacks[shape.front]
+        def stack(shape):
+            if shape.front not in stacks:
+                folder = tmp_path_factory.mktemp("kept")
+                (folder / "secret").write_text("fedcba9876543210fedcba9876543210fedcba9876543210\n")
+                stacks[shape.front] = AwsServer(emulators, folder, folder / "secret", services, {"spill_after": PATIENT}, shape=shape)
+                ending.callback(stacks[shape.front].finish)
+            return stacks[shape.front]
 
-    yield stack
-    for one in stacks.values():
-        one.finish()
-    services.close()
+        yield stack
 
 
 @pytest.fixture
