@@ -65,12 +65,6 @@ def shape_for(test, module):
     return shape
 
 
-@pytest.fixture
-def crowd():
-    """DynamoDB Local takes some milliseconds of a processor for each write."""
-    return 24
-
-
 # Making a stack takes longer than most of one machine's scenarios. Those that neither look at the services nor choose
 # a setting meet one that is kept, a front each; but for those of a list that must hold their own orders alone.
 OWN_LISTS = ("test_lists_are_newest_first_and_paged", "test_operators_read_everything")

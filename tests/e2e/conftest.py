@@ -83,11 +83,5 @@ def ada(backend):
 
 
 @pytest.fixture
-def crowd():
-    """How many orders a race has."""
-    return 60
-
-
-@pytest.fixture
 def key():
     return lambda: uuid.uuid4().hex

@@ -82,13 +82,13 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)))
-def test_cancels_race_with_every_step(backend, services, number, crowd):
+def test_cancels_race_with_every_step(backend, services, number):
     chance, ledger = random.Random(number), Ledger(number, FAULTS[number])
     for commands in UNDO.items():
         for command in commands:
             services.answers[command] = ledger.answer
     ada, orders = Client(backend), []
-    for i in range(crowd):
+    for i in range(60):
         paid = i % 3 != 0
         orders.append((ada.created(order() if paid else wholesale()), paid))
         if chance.random() < 0.7:
