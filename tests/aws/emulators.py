@@ -69,7 +69,7 @@ class Emulators:
 
     def _start_dynamodb(self):
         port = free_port()
-        self._start("dynamodb", ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={DYNAMODB}", "-cp", f"{DYNAMODB}/*",
+        self._start("dynamodb", ["java", "-Xmx512m", "-XX:+UseSerialGC", f"-Djava.library.path={DYNAMODB}", "-cp", f"{DYNAMODB}/*",
                                  "software.amazon.dynamodb.services.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)])
         return "127.0.0.1", port
 
@@ -77,7 +77,7 @@ class Emulators:
         port = free_port()
         settings = pathlib.Path(self.folder.name) / "elasticmq.conf"
         settings.write_text(ELASTICMQ_SETTINGS.format(port=port))
-        self._start("elasticmq", ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dconfig.file={settings}", "-cp", f"{ELASTICMQ}/*", "org.elasticmq.server.Main"])
+        self._start("elasticmq", ["java", "-Xmx256m", "-XX:+UseSerialGC", f"-Dconfig.file={settings}", "-cp", f"{ELASTICMQ}/*", "org.elasticmq.server.Main"])
         return "127.0.0.1", port
 
     def _wait(self, address, process):
