@@ -91,9 +91,13 @@ def kept(emulators, tmp_path_factory):
 def backend(request):
     test, module = request.function.__name__, request.function.__module__
     alone = {"server", "services", "sandbox", "secret_file"} & set(request.fixturenames) or test in OWN_LISTS or module not in SCENARIOS
-    if not alone:
-        return request.getfixturevalue("kept")(shape_for(test, module))
-    return request.getfixturevalue("server")(request.getfixturevalue("services"))
+    if alone:
+        yield request.getfixturevalue("server")(request.getfixturevalue("services"))
+        return
+    stack = request.getfixturevalue("kept")(shape_for(test, module))
+    stack.world.resume()
+    yield stack
+    stack.world.rest()
 
 
 @pytest.fixture

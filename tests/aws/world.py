@@ -139,12 +139,15 @@ class World:
         self.relay = sources.StreamSource(self.emulators.dynamodb, self.emulators.sqs, self.table, self.stream, self.functions["relay"], self.dice, self.meter,
                                           self.queues["relay-failures"], lanes=self.shape.lanes, attempts=self.shape.stream_attempts)
 
+    def rest(self):
+        """The event sources stop by and by: the emulators' processor time goes to their polling, for the most part."""
+        for source in [self.relay, *self.sources.values()]:
+            source.open.clear()
+
     def pause(self):
         """Stops every event source; what is under way is finished."""
-        everything = [self.relay, *self.sources.values()]
-        for source in everything:
-            source.open.clear()
-        for source in everything:
+        self.rest()
+        for source in [self.relay, *self.sources.values()]:
             source.pause()
 
     def resume(self):

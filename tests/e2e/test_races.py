@@ -92,7 +92,7 @@ def test_cancels_race_with_every_step(backend, services, number):
         paid = i % 3 != 0
         orders.append((ada.created(order() if paid else wholesale()), paid))
         if chance.random() < 0.7:
-            id = chance.choice(orders)[0]
+            id = chance.choice(orders[-4:])[0]  # older ones have long been done
             time.sleep(chance.random() * 0.02)
             assert ada.cancel(id).status_code in (202, 409)
     for id, paid in orders:
