@@ -74,6 +74,9 @@ static void pages_make_up_the_whole_list(void **state) {
                                 .channel = CHANNEL_WHOLESALE,
                                 .from_ms = i >> 6 & 1 ? 1002 : INT64_MIN,
                                 .to_ms = i >> 6 & 1 ? 1006 : INT64_MAX};
+    /* A page for each order of the whole list takes most of the time, and shows no more than one for each of a
+     * part. */
+    if (query.limit == 1 && query.from_ms == INT64_MIN) query.limit = 3;
     check_pages(world, query, sorted);
   }
 }

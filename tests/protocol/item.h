@@ -22,6 +22,7 @@ struct item {
   struct arena arena;
   struct attribute attributes[ATTRIBUTES_MAX];
   size_t count;
+  uint64_t key_hash;   /* of k and r: the table looks for it first */
   uint64_t hash;       /* of this version and the one before */
   struct item *before; /* the version that this one took the place of; no older one is kept */
 };

@@ -17,10 +17,14 @@ struct table {
   size_t token_count;
 };
 
+static uint64_t hash_of_key(struct bytes k, struct bytes r) { return hash_add(hash_add(1, k), r); }
+
 size_t table_find(const struct table *table, struct bytes k, struct bytes r) {
+  uint64_t hash = hash_of_key(k, r);
   size_t i = 0;
-  while (i < table->count && (!bytes_equal(item_text_of(table->items[i], BYTES("k")), k) ||
-                              !bytes_equal(item_text_of(table->items[i], BYTES("r")), r)))
+  while (i < table->count &&
+         (table->items[i]->key_hash != hash || !bytes_equal(item_text_of(table->items[i], BYTES("k")), k) ||
+          !bytes_equal(item_text_of(table->items[i], BYTES("r")), r)))
     i++;
   return i;
 }
@@ -33,6 +37,7 @@ static struct item **find_item(struct table *table, struct bytes k, struct bytes
 static void put_item(struct table *table, struct item *item) {
   struct item **place = find_item(table, item_text_of(item, BYTES("k")), item_text_of(item, BYTES("r")));
   table->writes++;
+  item->key_hash = hash_of_key(item_text_of(item, BYTES("k")), item_text_of(item, BYTES("r")));
   item->hash = item_hash(item);
   if (bytes_equal_string(item_text_of(item, BYTES("r")), "o")) /* only orders are read as they were */
     item->hash = hash_spread(item->hash + 3 * item_hash(place ? *place : NULL));
@@ -287,11 +292,13 @@ static bool is_in(const struct range *range, const struct item *item) {
          bytes_compare(sort, range->high) <= 0;
 }
 
-static struct bytes sort_by;
+struct found {
+  struct bytes sort;
+  struct item *item;
+};
 
 static int by_sort(const void *a, const void *b) {
-  const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
-  return bytes_compare(item_text_of(x, sort_by), item_text_of(y, sort_by));
+  return bytes_compare(((const struct found *)a)->sort, ((const struct found *)b)->sort);
 }
 
 /* An index holds keys only. */
@@ -314,14 +321,15 @@ static void query(struct table *table, const struct json *root, struct arena *ar
   bool backwards = forward && !forward->boolean;
   int64_t limit = json_member_int64(root, "Limit", INT64_MAX), given = 0;
   struct range range = read_range(root, arena);
-  struct item **found = ARENA_ARRAY(arena, table->count, struct item *);
+  struct bytes sort_by = index ? BYTES("t") : BYTES("r");
+  struct found *found = ARENA_ARRAY(arena, table->count, struct found);
   struct text text;
   struct json_writer json;
   size_t count = 0;
   for (size_t i = 0; i < table->count; i++)
-    if (is_in(&range, table->items[i])) found[count++] = table->items[i];
-  sort_by = index ? BYTES("t") : BYTES("r");
-  if (count > 0) qsort(found, count, sizeof(struct item *), by_sort);
+    if (is_in(&range, table->items[i]))
+      found[count++] = (struct found){item_text_of(table->items[i], sort_by), table->items[i]};
+  if (count > 0) qsort(found, count, sizeof *found, by_sort);
   text_init(&text, arena);
   json_writer_init(&json, &text);
   json_open_object(&json, NULL);
@@ -329,7 +337,7 @@ static void query(struct table *table, const struct json *root, struct arena *ar
   const struct item *last = NULL;
   bool started = start == NULL;
   for (size_t i = 0; i < count && given < limit; i++) {
-    const struct item *item = found[backwards ? count - 1 - i : i];
+    const struct item *item = found[backwards ? count - 1 - i : i].item;
     if (started) {
       write_found(&json, NULL, item, index, arena);
       given++;
