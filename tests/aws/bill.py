@@ -22,7 +22,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "e2e")]
 
 import httpx  # noqa: E402
 import jwt  # noqa: E402
-from harness import ALL_SCOPES, order, wait_until, wholesale  # noqa: E402
+from harness import ALL_SCOPES, PLAIN, order, wait_until, wholesale  # noqa: E402
 
 import emulators  # noqa: E402
 import wire  # noqa: E402
@@ -75,7 +75,7 @@ class Run:
         settings |= {f"SPILLWAY_{service.upper()}_URL": self.services.service_url(service) for service in world.SERVICES}
         self.world = world.World(started, folder / "stack", settings, shape=world.Shape(concurrency=1, lanes=1))
         token = jwt.encode({"sub": "ada", "scope": ALL_SCOPES, "exp": int(time.time()) + 3600}, secret.read_text(), algorithm="HS256")
-        self.http = httpx.Client(base_url=self.world.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=self.world.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, **PLAIN)
         self.warm()
 
     def warm(self):

@@ -11,7 +11,7 @@ import botocore.config
 import botocore.exceptions
 import httpx
 import pytest
-from harness import wait_until
+from harness import PLAIN, wait_until
 
 import faults
 import front
@@ -432,7 +432,7 @@ def test_a_replay_comes_again(stream):
 def test_shapes_of_events(function, shape):
     one = front.Front(function(), shape)
     try:
-        response = httpx.post(one.url + "/echo?a=1&a=%202", headers=[("X-A", "1"), ("X-A", "2"), ("Content-Type", "application/json")], content="{é}".encode(), trust_env=False)
+        response = httpx.post(one.url + "/echo?a=1&a=%202", headers=[("X-A", "1"), ("X-A", "2"), ("Content-Type", "application/json")], content="{é}".encode(), **PLAIN)
         if shape == "alb-multi":  # the scripted function answers with single headers, which that shape does not take
             assert response.status_code == 502
             return
@@ -452,9 +452,9 @@ def test_shapes_of_events(function, shape):
 def test_the_front_answers_for_a_function_that_cannot(function):
     one = front.Front(function(limit=1))
     try:
-        assert httpx.get(one.url + "/exit", trust_env=False).status_code == 500
+        assert httpx.get(one.url + "/exit", **PLAIN).status_code == 500
         answers = []
-        threads = [threading.Thread(target=lambda: answers.append(httpx.get(one.url + "/slow", trust_env=False).status_code)) for _ in range(4)]
+        threads = [threading.Thread(target=lambda: answers.append(httpx.get(one.url + "/slow", **PLAIN).status_code)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

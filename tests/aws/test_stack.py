@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 import test_openapi
-from harness import ALL_SCOPES, Client, ServiceStub, operator, order, wait_until, wholesale
+from harness import ALL_SCOPES, Client, PLAIN, ServiceStub, operator, order, wait_until, wholesale
 
 import proxy
 import wire
@@ -378,7 +378,7 @@ def test_a_service_that_is_a_queue(server, services, emulators):
     assert told["command"] == "record" and told["idempotency_key"] == f"{id}.record" and told["body"]["id"] == id
     assert told["traceparent"].startswith("00-")
     wait_until(lambda: ada.step(id, "record")["state"] == "pending")
-    assert httpx.post(told["callback_url"], json={"outcome": "done", "reference": "book-1"}, trust_env=False).status_code == 204
+    assert httpx.post(told["callback_url"], json={"outcome": "done", "reference": "book-1"}, **PLAIN).status_code == 204
     assert ada.settled(id)["status"] == "completed" and ada.step(id, "record")["reference"] == "book-1"
     sqs("DeleteQueue", QueueUrl=url)
 
@@ -497,4 +497,4 @@ def test_every_front(server, services, shape):
     assert ada.http.get("/v1/orders?limit=0").status_code == 400
     assert ada.get(id, headers={"If-None-Match": ada.get(id).headers["ETag"]}).status_code == 304
     assert ada.http.head(f"/v1/orders/{id}").status_code == 200
-    assert httpx.get(backend.url + "/healthz", trust_env=False).status_code == 200
+    assert httpx.get(backend.url + "/healthz", **PLAIN).status_code == 200

@@ -7,7 +7,7 @@ import pytest
 
 import faults
 from conftest import ROOT
-from harness import wait_until
+from harness import PLAIN, wait_until
 from world import Shape
 
 # With the default retries of the functions' client most of these are mended inside an invocation; kills, lost answers
@@ -66,7 +66,7 @@ def test_a_surge_with_every_fault(program, server, sandbox, folder, secret_file,
     assert [row[name] for name in ("unanswered", "lost", "duplicated", "half-finished", "foreign")] == ["0"] * 5
     assert int(row["acknowledged"]) > ORDERS / 2  # the rest are cancellations and dirty rows
     boss = {"Authorization": f"Bearer {backend.token('boss', 'orders:operate')}"}
-    assert httpx.get(backend.url + "/v1/attention", headers=boss, trust_env=False).json()["orders"] == []
+    assert httpx.get(backend.url + "/v1/attention", headers=boss, **PLAIN).json()["orders"] == []
     everything_happened(world)
 
 

@@ -8,7 +8,7 @@ import httpx
 import jwt
 import pytest
 
-from harness import Client, clean_environment, order, wait_until
+from harness import Client, PLAIN, clean_environment, order, wait_until
 
 COMMANDS = ("serve", "sandbox", "surge", "audit", "orders", "token", "version")
 SAMPLE = "examples/online_retail_sample.csv"
@@ -108,7 +108,7 @@ def test_the_audit_finds_what_is_wrong(program, server, sandbox, folder, secret_
 
 def test_sandbox_stock_and_keys(program, sandbox):
     box = sandbox("--stock", "5")
-    post = lambda path, key, **body: httpx.post(box.url + path, json=body, headers={"Idempotency-Key": key}, trust_env=False)
+    post = lambda path, key, **body: httpx.post(box.url + path, json=body, headers={"Idempotency-Key": key}, **PLAIN)
     lines = [{"sku": "A", "quantity": 3, "unit_price": 1}]
     first = post("/inventory/reserve", "o1.reserve", id="o1", lines=lines)
     assert first.status_code == 200 and post("/inventory/reserve", "o1.reserve", id="o1", lines=lines).json() == first.json()
@@ -116,7 +116,7 @@ def test_sandbox_stock_and_keys(program, sandbox):
     assert refused.status_code == 409 and refused.json()["reason"] == "out_of_stock"
     assert post("/inventory/release", "o1.release", id="o1", lines=lines).status_code == 200
     assert post("/inventory/reserve", "o3.reserve", id="o3", lines=lines).status_code == 200
-    assert httpx.get(box.url + "/inventory/commands/o1.reserve", trust_env=False).json()["outcome"] == "done"
-    assert httpx.get(box.url + "/inventory/commands/o9.reserve", trust_env=False).status_code == 404
+    assert httpx.get(box.url + "/inventory/commands/o1.reserve", **PLAIN).json()["outcome"] == "done"
+    assert httpx.get(box.url + "/inventory/commands/o9.reserve", **PLAIN).status_code == 404
     effects = [json.loads(line) for line in box.ledger().splitlines()]
     assert [effect["command"] for effect in effects] == ["reserve", "release", "reserve"]

@@ -14,7 +14,7 @@ import uuid
 import httpx
 import pytest
 
-from harness import Client, FINAL, Server, SmallDisk, operator, order, wait_until
+from harness import Client, FINAL, PLAIN, Server, SmallDisk, operator, order, wait_until
 
 
 def test_an_acknowledged_order_survives_kill_9(server, services):
@@ -81,7 +81,7 @@ def test_killed_between_202_and_callback(server, services):
     call = services.of("reserve", id)[0]
     backend.kill()
     again = backend.restarted()
-    assert httpx.post(call.callback_url, json={"outcome": "done", "reference": "late"}, trust_env=False).status_code == 204
+    assert httpx.post(call.callback_url, json={"outcome": "done", "reference": "late"}, **PLAIN).status_code == 204
     assert Client(again).settled(id)["status"] == "completed"
     assert len(services.of("reserve", id)) == 1
 
@@ -255,7 +255,7 @@ def test_metrics_are_good_prometheus(backend, ada):
     for _ in range(3):
         ada.settled(ada.created())
     ada.create(order(total=1))
-    text = httpx.get(backend.url + "/metrics", trust_env=False).text
+    text = httpx.get(backend.url + "/metrics", **PLAIN).text
     check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
     for wanted in ('spillway_http_requests_total{route="POST /v1/orders",status="202"} 3', 'spillway_orders{status="completed"} 3',

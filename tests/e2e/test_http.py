@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from harness import ALL_SCOPES, Client, operator, order, wait_until, wholesale
+from harness import ALL_SCOPES, Client, PLAIN, operator, order, wait_until, wholesale
 from test_create import problem
 
 FOREIGN = "ord_" + "0" * 32
@@ -19,7 +19,7 @@ FOREIGN = "ord_" + "0" * 32
 
 def request(server, method, path, token=None, **more):
     headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
-    return httpx.request(method, server.url + path, headers=headers, trust_env=False, timeout=30, **more)
+    return httpx.request(method, server.url + path, headers=headers, timeout=30, **PLAIN, **more)
 
 
 # --- routes ---
@@ -62,8 +62,8 @@ def test_admin_listener(server, services):
     (event,) = wait_until(lambda: [e for e in backend.events() if e["event"] == "admin_listening"])
     admin = f"http://{event['address']}"
     for path in ("/healthz", "/readyz", "/metrics"):
-        assert httpx.get(admin + path, trust_env=False).status_code == 200, path
-    problem(httpx.get(admin + "/v1/orders", trust_env=False), 404, "not-found")
+        assert httpx.get(admin + path, **PLAIN).status_code == 200, path
+    problem(httpx.get(admin + "/v1/orders", **PLAIN), 404, "not-found")
 
 
 def test_query_parameters_where_there_are_none(backend, ada):
@@ -150,7 +150,7 @@ def hs256(server, payload, headers=None):
 
 def test_no_token(backend):
     for headers in ({}, {"Authorization": ""}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer"}, {"Authorization": "Bearer x.y.z"}):
-        response = httpx.get(backend.url + "/v1/orders", headers=headers, trust_env=False)
+        response = httpx.get(backend.url + "/v1/orders", headers=headers, **PLAIN)
         problem(response, 401, "unauthenticated")
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 

@@ -6,12 +6,12 @@ import time
 import httpx
 import pytest
 
-from harness import Client, ServiceStub, operator, order, wait_until, wholesale
+from harness import Client, PLAIN, ServiceStub, operator, order, wait_until, wholesale
 from test_create import problem
 
 
 def call_back(call, **body):
-    return httpx.post(call.callback_url, json=body, trust_env=False)
+    return httpx.post(call.callback_url, json=body, **PLAIN)
 
 
 def pending(ada, services, command="reserve", **more):
@@ -48,7 +48,7 @@ def test_a_callback_that_refuses(ada, services):
 ])
 def test_invalid_callbacks(ada, services, body):
     id, call = pending(ada, services)
-    problem(httpx.post(call.callback_url, json=body, trust_env=False), 422, "invalid-callback")
+    problem(httpx.post(call.callback_url, json=body, **PLAIN), 422, "invalid-callback")
     assert ada.step(id, "reserve")["state"] == "pending"
 
 
@@ -57,9 +57,9 @@ def test_forged_callbacks_are_refused(backend, ada, services):
     url = call.callback_url
     for forged in (url[:-1] + ("A" if url[-1] != "A" else "B"), url.split("?")[0], url.replace("/reserve?", "/record?"),
                    url.replace("token=", "token=" + "A" * 43 + "&token="), url.split("token=")[0] + "token="):
-        problem(httpx.post(forged, json={"outcome": "done", "reference": "x"}, trust_env=False), 403, "callback-refused")
+        problem(httpx.post(forged, json={"outcome": "done", "reference": "x"}, **PLAIN), 403, "callback-refused")
     for more in ("&x=1", "&token=" + url.split("token=")[1]):
-        problem(httpx.post(url + more, json={"outcome": "done", "reference": "x"}, trust_env=False), 400, "malformed-request")
+        problem(httpx.post(url + more, json={"outcome": "done", "reference": "x"}, **PLAIN), 400, "malformed-request")
     assert ada.step(id, "reserve")["state"] == "pending"
 
 

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from harness import Client, FINAL, operator, order, wait_until, wholesale
+from harness import Client, FINAL, PLAIN, operator, order, wait_until, wholesale
 
 UNDO = {"reserve": "release", "ship": "recall", "record": "refund"}
 
@@ -16,7 +16,7 @@ def call_back(url, told):
     """As a good service does: again until it is taken."""
     for _ in range(100):
         try:
-            if httpx.post(url, json=told, trust_env=False).status_code < 500:
+            if httpx.post(url, json=told, **PLAIN).status_code < 500:
                 return
         except httpx.HTTPError:
             time.sleep(0.1)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from conftest import FAULTS
-from harness import Client, SmallDisk, operator, order, wait_until
+from harness import Client, PLAIN, SmallDisk, operator, order, wait_until
 from hostile import HostileService, WAYS
 
 MIB = 1024 * 1024
@@ -118,7 +118,7 @@ def test_a_disk_that_is_full_now_and_then_under_load(server, sandbox, spike, sma
         small_disk.give_room()
         time.sleep(0.7)
     surge.ended()
-    metrics = httpx.get(backend.url + "/metrics", trust_env=False).text
+    metrics = httpx.get(backend.url + "/metrics", **PLAIN).text
     assert 'spillway_http_requests_total{route="POST /v1/orders",status="503"}' in metrics
     assert surge.audit(box, backend.url)["acknowledged"] > 200
 

@@ -11,7 +11,7 @@ import time
 import httpx
 import jwt
 
-from harness import Client, operator, order, wait_until
+from harness import Client, PLAIN, operator, order, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -67,7 +67,7 @@ def token_of(server, caller):
 
 def call(server, method, path, token=None, **more):
     headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
-    return httpx.request(method, server.url + path, headers=headers, trust_env=False, timeout=30, **more)
+    return httpx.request(method, server.url + path, headers=headers, timeout=30, **PLAIN, **more)
 
 
 def call_route(server, route, caller, order_id):

@@ -7,7 +7,7 @@ import httpx
 import jwt
 import pytest
 
-from harness import ALL_SCOPES, Client, wait_until
+from harness import ALL_SCOPES, Client, PLAIN, wait_until
 from outside import CALLERS, NOBODY, TABLE, call, call_route, token_of, waiting_order
 from test_create import problem
 
@@ -41,9 +41,9 @@ def test_a_token_is_taken_from_the_authorization_header_alone(backend):
 
 def test_two_tokens_are_none(backend):
     both = [("Authorization", f"Bearer {backend.token('ada')}"), ("Authorization", f"Bearer {backend.token('bob')}")]
-    problem(httpx.get(backend.url + "/v1/orders", headers=both, trust_env=False), 401, "unauthenticated")
+    problem(httpx.get(backend.url + "/v1/orders", headers=both, **PLAIN), 401, "unauthenticated")
     joined = {"Authorization": f"Bearer {backend.token('ada')}, Bearer {backend.token('bob')}"}
-    problem(httpx.get(backend.url + "/v1/orders", headers=joined, trust_env=False), 401, "unauthenticated")
+    problem(httpx.get(backend.url + "/v1/orders", headers=joined, **PLAIN), 401, "unauthenticated")
 
 
 def test_a_token_that_was_good_expires_while_it_is_remembered(backend):

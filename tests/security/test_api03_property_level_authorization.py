@@ -6,7 +6,7 @@ import uuid
 import httpx
 import pytest
 
-from harness import Client, operator, order, wait_until, wholesale
+from harness import Client, PLAIN, operator, order, wait_until, wholesale
 from outside import DOCUMENT, call, token_of, waiting_order
 from test_create import pointers, problem
 
@@ -74,7 +74,7 @@ def test_a_callback_sets_no_more_than_its_outcome(ada, services):
     call = wait_until(lambda: services.of("reserve", id))[0]
     before = ada.order(id)
     body = {"outcome": "done", "reference": "r-1", "status": "cancelled", "customer": "bob", "total": 1, "order": "ord_" + "0" * 32, "command": "refund"}
-    assert httpx.post(call.callback_url, json=body, trust_env=False).status_code == 204
+    assert httpx.post(call.callback_url, json=body, **PLAIN).status_code == 204
     after = ada.settled(id)
     assert after["status"] == "completed" and ada.step(id, "reserve")["reference"] == "r-1"
     for member in ("id", "customer", "total", "created_at", "lines", "payment", "ship_to"):

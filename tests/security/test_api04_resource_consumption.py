@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from harness import Client, order, wait_until, wholesale
+from harness import Client, PLAIN, order, wait_until, wholesale
 from outside import call, memory_kib, raw
 from test_create import pointers, post, problem
 
@@ -214,7 +214,7 @@ def test_hostile_requests_leave_no_memory_behind(backend, ada):
               json.dumps([{"sku": "x" * 64}] * 3000).encode()]
 
     def send(number):
-        with httpx.Client(base_url=backend.url, trust_env=False, timeout=30, headers={"Authorization": f"Bearer {backend.token()}"}) as client:
+        with httpx.Client(base_url=backend.url, **PLAIN, timeout=30, headers={"Authorization": f"Bearer {backend.token()}"}) as client:
             return client.post("/v1/orders", content=bodies[number % len(bodies)], headers={"Idempotency-Key": "k", "Content-Type": "application/json"}).status_code
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from harness import FINAL, Client, order, wait_until, wholesale
+from harness import Client, FINAL, PLAIN, order, wait_until, wholesale
 from test_create import problem
 
 
@@ -74,7 +74,7 @@ def test_a_payment_that_was_given_back_pays_for_nothing_more(backend, ada, servi
         call = wait_until(lambda: services.of("ship", id))[0]
         ada.cancel(id)
         import httpx
-        httpx.post(call.callback_url, json={"outcome": "done", "reference": "late"}, trust_env=False)
+        httpx.post(call.callback_url, json={"outcome": "done", "reference": "late"}, **PLAIN)
     assert ada.settled(id)["status"] == end and len(services.of("refund", id)) == 1
     services.answers.clear()
     problem(ada.create(body), 409, "payment-already-used")

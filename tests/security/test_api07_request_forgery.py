@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness import ALL_SCOPES, Client, operator, order, wait_until
+from harness import ALL_SCOPES, Client, PLAIN, operator, order, wait_until
 from outside import Trap, call, start_fails
 from test_create import problem
 
@@ -153,11 +153,11 @@ def test_a_callback_token_is_for_one_command_of_one_order(backend, ada, services
     for place in places:
         for other in tokens:
             if other != place:
-                answer = httpx.post(f"{places[place]}?token={tokens[other]}", json={"outcome": "done", "reference": "moved"}, trust_env=False)
+                answer = httpx.post(f"{places[place]}?token={tokens[other]}", json={"outcome": "done", "reference": "moved"}, **PLAIN)
                 problem(answer, 403, "callback-refused")
     for (id, command), token in tokens.items():
         for undo in ("reserve", "release", "refund", "recall", "RECORD", command + "%00", ""):
-            answer = httpx.post(f"{backend.url}/v1/callbacks/{id}/{undo}?token={token}", json={"outcome": "done", "reference": "moved"}, trust_env=False)
+            answer = httpx.post(f"{backend.url}/v1/callbacks/{id}/{undo}?token={token}", json={"outcome": "done", "reference": "moved"}, **PLAIN)
             assert answer.status_code in (403, 404)
     for id, command in places:
         assert ada.step(id, command)["state"] == "pending"
@@ -180,5 +180,5 @@ def test_a_token_of_another_server_is_none(server, services):
     ada = Client(first)
     id = ada.created()
     url = wait_until(lambda: services.of("reserve", id))[0].callback_url
-    answer = httpx.post(url.replace(first.url, second.url), json={"outcome": "done", "reference": "x"}, trust_env=False)
+    answer = httpx.post(url.replace(first.url, second.url), json={"outcome": "done", "reference": "x"}, **PLAIN)
     problem(answer, 403, "callback-refused")

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness import ALL_SCOPES, Client, operator, order, wait_until
+from harness import ALL_SCOPES, Client, PLAIN, operator, order, wait_until
 from outside import Trap, call, memory_kib
 from test_create import problem
 
@@ -95,7 +95,7 @@ def test_a_callback_that_makes_no_sense_changes_nothing(ada, services, kind):
     sent = wait_until(lambda: services.of("reserve", id))[0]
     wait_until(lambda: ada.step(id, "reserve")["state"] == "pending")
     body = BROKEN_BODIES[kind].replace(b'{"reference"', b'{"outcome":"done","reference"')
-    answer = httpx.post(sent.callback_url, content=body, headers={"Content-Type": "application/json"}, trust_env=False)
+    answer = httpx.post(sent.callback_url, content=body, headers={"Content-Type": "application/json"}, **PLAIN)
     assert answer.status_code in (400, 422), answer.text
     assert ada.step(id, "reserve")["state"] == "pending"
 
