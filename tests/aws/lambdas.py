@@ -272,9 +272,13 @@ class Function:
         return result
 
     def kill_all(self):
+        """When it returns they are gone: the next invocation meets a new one, as Lambda sees to it."""
         with self.lock:
-            for environment in self.all:
-                environment.kill()
+            doomed = list(self.all)
+        for environment in doomed:
+            environment.kill()
+        for environment in doomed:
+            assert environment.gone.wait(10)
 
     def cpu_seconds(self):
         """Of the processes that live, user and system."""

@@ -27,7 +27,8 @@ PLAIN = {"trust_env": False, "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
 
 
 def wait_until(condition, seconds=20, every=0.02):
-    """The condition's first true value; fails when it does not come in time."""
+    """The condition's first true value; fails when it does not come in time. Looks less often the longer it takes, for a
+    look costs whoever is waited for, too."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -35,6 +36,7 @@ def wait_until(condition, seconds=20, every=0.02):
             return value
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(every)
+        every = max(every, min(every * 1.2, 0.2))
 
 
 class SmallDisk:
