@@ -1,5 +1,5 @@
-/* Tests of the core: every combination of status, slot states and command, and random histories, held against the rules
- * that must hold for all of them. */
+/* Tests of the core: every combination of status, slot states and command, and random histories, held against
+ * the rules that must hold for all of them. */
 #include "order/decide_test_tools.h"
 
 static void check_events(const struct order *before, const struct decision *decision) {
